@@ -1,0 +1,63 @@
+# Every job of this repository. `make` lists them; each sets up what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+MODEL_REPOSITORY ?= build/model_repository
+CHECKPOINT ?=
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/installed: pyproject.toml constraints.txt scripts/setup
+	scripts/setup
+	@touch $@
+
+.PHONY: setup
+setup: .venv/installed ## Make .venv with everything (about 5 GB; some minutes)
+
+.PHONY: demo
+demo: setup ## A real echo study through a real server: export, serve, predict, stop (CHECKPOINT=path for real weights)
+	@CHECKPOINT="$(CHECKPOINT)" scripts/demo
+
+.PHONY: export
+export: setup ## Make $(MODEL_REPOSITORY) servable (CHECKPOINT=path; stand-in weights without)
+	$(BIN)/panecho export --model-repository $(MODEL_REPOSITORY) $(if $(CHECKPOINT),--checkpoint "$(CHECKPOINT)",--stand-in 0)
+
+.PHONY: serve
+serve: setup ## Serve $(MODEL_REPOSITORY) until Ctrl-C
+	@test -f $(MODEL_REPOSITORY)/backbone/1/model.pt || $(MAKE) --no-print-directory export
+	$(BIN)/panecho serve --model-repository $(MODEL_REPOSITORY)
+
+.PHONY: test
+test: setup ## Run all tests
+	$(BIN)/python -m pytest
+
+.PHONY: test-fast
+test-fast: setup ## Run the tests that take less than about ten seconds each
+	$(BIN)/python -m pytest -m "not slow"
+
+.PHONY: lint
+lint: setup ## Check style, types and that rendered files are current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy client export preprocessing server model_repository/postprocessing/1/aggregation.py tests
+	$(BIN)/python -m panecho_export.rendering --check model_repository
+
+.PHONY: format
+format: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: render
+render: setup ## Write tasks.json and the task-shaped parts of every config.pbtxt from the task table
+	$(BIN)/python -m panecho_export.rendering model_repository
+
+.PHONY: lock
+lock: setup ## Write constraints.txt from what is installed
+	{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt.new
+	mv constraints.txt.new constraints.txt
+
+.PHONY: clean
+clean: ## Remove exported models, logs and caches (not .venv)
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

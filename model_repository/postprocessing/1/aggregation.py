@@ -1,0 +1,128 @@
+"""Logits of clips to predictions of videos and of the study.
+
+The published evaluation: the logits of a video's clips are averaged and then activated, and the study's prediction is
+the mean of its videos' predictions. Plain numpy; knows nothing of Triton.
+"""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float32]
+
+
+class InvalidClipsError(ValueError):
+    """The inputs do not belong together, or hold no usable video; the text says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Where one task stands in ``logits`` and how it is activated.
+
+    Attributes:
+        key: The task's name on the wire.
+        kind: ``regression``, ``binary`` or ``multiclass``.
+        columns: Its columns in ``logits``.
+        inverted: Whether a binary task reports 1 - sigmoid.
+    """
+
+    key: str
+    kind: str
+    columns: slice
+    inverted: bool
+
+    def activate(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the task reports for mean logits [N, C]: unit values or probabilities, [N, C]."""
+        if self.kind == "regression":
+            return logits
+        if self.kind == "multiclass":
+            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+            probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+            return probabilities
+        sigmoid: NDArray[np.float64] = 0.5 * (1 + np.tanh((-logits if self.inverted else logits) / 2))
+        return sigmoid
+
+
+def read_heads(tasks_json: Path) -> tuple[Head, ...]:
+    """Return the heads in the order in which ``logits`` concatenates them."""
+    heads: list[Head] = []
+    start = 0
+    for task in json.loads(tasks_json.read_text()):
+        stop = start + (len(task["classes"]) if task["kind"] == "multiclass" else 1)
+        heads.append(
+            Head(key=task["key"], kind=task["kind"], columns=slice(start, stop), inverted=bool(task["inverted"]))
+        )
+        start = stop
+    return tuple(heads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clips:
+    """The clips of a study, K of them, of N videos.
+
+    Attributes:
+        logits: FP32 [K, 58], before activation.
+        clip_embedding: FP32 [K, 768].
+        clip_video: INT32 [K], the video of each clip.
+        video_status: One per video of the study, in order; N of them.
+    """
+
+    logits: FloatArray
+    clip_embedding: FloatArray
+    clip_video: NDArray[np.int32]
+    video_status: Sequence[str]
+
+    def check(self) -> None:
+        """Raise InvalidClipsError, naming the tensor, when the parts do not belong together."""
+        rows = len(self.logits), len(self.clip_embedding), len(self.clip_video)
+        if len(set(rows)) > 1:
+            raise InvalidClipsError(
+                "logits has {} clips, clip_embedding {} and clip_video {}; send one row of each per clip.".format(*rows)
+            )
+        if rows[0] == 0:
+            statuses = "; ".join(f"{index}: {status}" for index, status in enumerate(self.video_status))
+            raise InvalidClipsError(f"no usable video: {statuses or 'none was sent'}")
+        if self.clip_video.min() < 0 or self.clip_video.max() >= len(self.video_status):
+            raise InvalidClipsError(
+                f"clip_video holds {self.clip_video.min()} to {self.clip_video.max()}, "
+                f"but video_status names {len(self.video_status)} videos; indices start at 0."
+            )
+
+    def video_means(self, rows: FloatArray) -> NDArray[np.float64]:
+        """Return the mean over each video's clips of ``rows`` [K, C] as [N, C]; NaN for a video without clips."""
+        sums = np.zeros((len(self.video_status), rows.shape[1]))
+        np.add.at(sums, self.clip_video, rows)
+        counts = np.bincount(self.clip_video, minlength=len(sums))[:, None]
+        return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def predict(heads: Sequence[Head], clips: Clips, outputs: Collection[str]) -> dict[str, FloatArray]:
+    """Return the requested outputs of a study.
+
+    Args:
+        heads: As ``read_heads`` gives them.
+        clips: The study's clips.
+        outputs: Names wanted: ``<task>`` [C], ``video/<task>`` [N, C] and ``embedding`` [N, 768].
+
+    Returns:
+        FP32 arrays by name. Rows of videos without clips are NaN and do not count in the study's mean.
+
+    Raises:
+        InvalidClipsError: The clips' parts do not belong together, or no video has a clip.
+    """
+    clips.check()
+    results: dict[str, FloatArray] = {}
+    means = clips.video_means(clips.logits)
+    for head in heads:
+        if head.key in outputs or f"video/{head.key}" in outputs:
+            videos = head.activate(means[:, head.columns])
+            results[head.key] = np.nanmean(videos, axis=0).astype(np.float32)
+            results[f"video/{head.key}"] = videos.astype(np.float32)
+    if "embedding" in outputs:
+        results["embedding"] = clips.video_means(clips.clip_embedding).astype(np.float32)
+    return {name: result for name, result in results.items() if name in outputs}

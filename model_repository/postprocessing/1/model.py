@@ -1,0 +1,42 @@
+"""Triton adapter of ``aggregation``."""
+
+from pathlib import Path
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+from aggregation import Clips, InvalidClipsError, predict, read_heads
+
+
+class TritonPythonModel:
+    """Turns the logits of a request's clips into the outputs it asks for."""
+
+    def initialize(self, _args: dict[str, str]) -> None:
+        """Read the tasks."""
+        self.heads = read_heads(Path(__file__).with_name("tasks.json"))
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer each request by itself."""
+        return [self._respond(request) for request in requests]
+
+    def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed
+        try:
+            clips = Clips(
+                logits=_input(request, "logits"),
+                clip_embedding=_input(request, "clip_embedding"),
+                clip_video=_input(request, "clip_video"),
+                video_status=[status.decode() for status in _input(request, "video_status")],
+            )
+            outputs = predict(self.heads, clips, request.requested_output_names())
+        except InvalidClipsError as error:
+            return _error(str(error), pb_utils.TritonError.INVALID_ARG)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's
+            return _error(f"postprocessing failed: {type(error).__name__}", pb_utils.TritonError.INTERNAL)
+        return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
+
+
+def _input(request: Any, name: str) -> Any:  # noqa: ANN401 - as above
+    return pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+
+
+def _error(message: str, code: int) -> Any:  # noqa: ANN401 - as above
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))

@@ -1,0 +1,53 @@
+"""Triton adapter of ``panecho_preprocessing``."""
+
+import json
+from typing import Any
+
+import cv2
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from panecho_preprocessing import InvalidRequestError, Options, preprocess_study
+
+
+class TritonPythonModel:
+    """Turns the files of a study into clips."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the limits; leave the cores to the other instances and to the backbone."""
+        parameters = json.loads(args["model_config"])["parameters"]
+        self.max_clips = int(parameters["max_clips"]["string_value"])
+        cv2.setNumThreads(1)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer each request by itself."""
+        return [self._respond(request) for request in requests]
+
+    def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed
+        try:
+            study = preprocess_study(
+                _input(request, "video_bytes"),
+                _input(request, "video_sizes"),
+                Options.from_parameters(json.loads(request.parameters())),
+                max_clips=self.max_clips,
+            )
+        except InvalidRequestError as error:
+            return _error(str(error), pb_utils.TritonError.INVALID_ARG)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's
+            return _error(f"preprocessing failed: {type(error).__name__}", pb_utils.TritonError.INTERNAL)
+        status = np.array([text.encode() for text in study.video_status], dtype=np.object_)
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor("clips", study.clips),
+                pb_utils.Tensor("clip_video", study.clip_video),
+                pb_utils.Tensor("video_status", status),
+            ]
+        )
+
+
+def _input(request: Any, name: str) -> Any:  # noqa: ANN401 - as above
+    return pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+
+
+def _error(message: str, code: int) -> Any:  # noqa: ANN401 - as above
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))

@@ -1,0 +1,68 @@
+"""``panecho serve``: the embedded server in the foreground, until Ctrl-C."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from panecho_server.errors import ServerError
+from panecho_server.settings import Settings
+from panecho_server.tritonserver import TritonServer
+
+PORT_HELP = "0: any free port. Default: {}, or the next free one."
+
+
+def serve(  # noqa: PLR0913 - one argument per option of the command
+    *,
+    model_repository: Annotated[
+        Path, typer.Option(help="Repository that `panecho export` has made servable.")
+    ] = Settings.model_repository,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every network.")] = Settings.host,
+    grpc_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8001))] = None,
+    http_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8000))] = None,
+    metrics_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8002))] = None,
+    log_file: Annotated[Path, typer.Option(help="Log of the server and its models.")] = Settings.log_file,
+) -> None:
+    """Serve a model repository with an embedded Triton Inference Server until Ctrl-C."""
+    settings = Settings(
+        model_repository=model_repository,
+        host=host,
+        grpc_port=grpc_port,
+        http_port=http_port,
+        metrics_port=metrics_port,
+        log_file=log_file,
+    )
+    console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _serve(settings, console)
+    except ServerError as error:
+        console.print(f"panecho serve: {error}", style="red", highlight=False, markup=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+
+
+def _serve(settings: Settings, console: Console) -> None:
+    server = TritonServer(settings)
+    started = time.monotonic()
+    console.print(f"Starting Triton on {settings.model_repository}; log: {settings.log_file}", highlight=False)
+    try:
+        with console.status("Loading models") as status:
+            server.start(lambda waiting: status.update(f"Loading models; not ready yet: {', '.join(waiting)}"))
+        console.print(f"Every model is ready after {time.monotonic() - started:.0f} s.", highlight=False)
+        console.print(f"  gRPC     {server.grpc_url}", highlight=False)
+        console.print(f"  HTTP     http://{server.http_url}", highlight=False)
+        console.print(f"  metrics  http://{settings.host}:{server.metrics_port}/metrics", highlight=False)
+        console.print("Ctrl-C stops it.")
+        code = server.wait()
+        raise ServerError(f"tritonserver ended by itself with status {code}; see {settings.log_file}.")
+    except KeyboardInterrupt:
+        with console.status("Stopping: running requests are finished first"):
+            server.stop()
+        raise
+    finally:
+        server.stop()

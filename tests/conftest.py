@@ -1,0 +1,37 @@
+"""One exported repository and one real server for all tests."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# Modules that no package holds: Triton loads the first from its model's folder, the tests share the second.
+sys.path[:0] = [str(ROOT / "model_repository/postprocessing/1"), str(ROOT / "tests/export")]
+
+from panecho_export.repository import export_stand_in  # noqa: E402 - after the path
+from panecho_server import Settings, TritonServer  # noqa: E402 - as above
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with stand-in weights of seed 0."""
+    target = tmp_path_factory.mktemp("model_repository")
+    export_stand_in(0, target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    """A real tritonserver on free ports."""
+    log_file = tmp_path_factory.mktemp("log") / "tritonserver.log"
+    settings = Settings(model_repository=repository, http_port=0, grpc_port=0, metrics_port=0, log_file=log_file)
+    with TritonServer(settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cine() -> Path:
+    """A real apical four-chamber cine: 30 frames, JPEG baseline."""
+    return ROOT / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"

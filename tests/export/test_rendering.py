@@ -1,0 +1,96 @@
+"""Rendered files are current, and a hand that edits them is caught."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from panecho_export.constants import MAX_CLIPS
+from panecho_export.errors import RepositoryError
+from panecho_export.rendering import MODELS, TASKS_JSON, rendered, stale_files
+from panecho_export.tasks import TASKS
+
+REPOSITORY = Path(__file__).parents[2] / "model_repository"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY, tmp_path / "repository", ignore=shutil.ignore_patterns("*.pt"))
+    return tmp_path / "repository"
+
+
+def run_check(repository: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "panecho_export.rendering", "--check", str(repository)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_repository_is_current() -> None:
+    assert stale_files(REPOSITORY) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (TASKS_JSON, "Left ventricular (LV) ejection", "Left ejection"),
+        (Path("panecho/config.pbtxt"), '"AVStenosis" data_type', '"AvStenosis" data_type'),
+        (Path("postprocessing/config.pbtxt"), '"video/EF" data_type', '"video/ef" data_type'),
+        (Path("backbone/config.pbtxt"), "dims: [ 58 ]", "dims: [ 57 ]"),
+        (Path("preprocessing/config.pbtxt"), str(MAX_CLIPS), "7"),
+    ],
+)
+def test_an_edited_part_is_found(copy: Path, file: Path, old: str, new: str) -> None:
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
+    result = run_check(copy)
+    assert result.returncode == 1
+    assert f"{file}: differs from the task table" in result.stderr
+    assert stale_files(copy) == [copy / file]
+
+
+def test_command_renders_an_edited_part_again(copy: Path) -> None:
+    path = copy / "backbone/config.pbtxt"
+    path.write_text(path.read_text().replace("dims: [ 58 ]", "dims: [ 57 ]"))
+    subprocess.run([sys.executable, "-m", "panecho_export.rendering", str(copy)], check=True)
+    assert run_check(copy).returncode == 0
+
+
+def test_what_is_written_by_hand_stays(copy: Path) -> None:
+    path = copy / "backbone/config.pbtxt"
+    path.write_text(path.read_text().replace("max_queue_delay_microseconds: 2000", "max_queue_delay_microseconds: 5"))
+    assert "max_queue_delay_microseconds: 5" in rendered(copy)[path]
+
+
+def test_missing_marks(copy: Path) -> None:
+    path = copy / "backbone/config.pbtxt"
+    path.write_text(path.read_text().replace("# end rendered: tensors\n", ""))
+    with pytest.raises(RepositoryError, match=r"backbone/config\.pbtxt: needs one part between"):
+        stale_files(copy)
+
+
+def test_missing_model(copy: Path) -> None:
+    shutil.rmtree(copy / "postprocessing")
+    with pytest.raises(RepositoryError, match="no such file"):
+        stale_files(copy)
+
+
+def test_tasks_json_is_the_table() -> None:
+    entries = json.loads((REPOSITORY / TASKS_JSON).read_text())
+    assert [entry["key"] for entry in entries] == [task.key for task in TASKS]
+    assert entries[0]["positive_class"] == "mild_mod_severe"
+
+
+def test_models_are_the_folders() -> None:
+    assert sorted(MODELS) == sorted(path.name for path in REPOSITORY.iterdir() if path.is_dir())
+
+
+def test_adapters_are_thin() -> None:
+    """At most about 100 lines, no algorithm in them."""
+    for path in REPOSITORY.glob("*/1/model.py"):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 100, path
+        assert not re.search(r"\bfor .* in range|np\.(mean|exp|sum)", text), path

@@ -1,24 +1,23 @@
 """One exported repository and one real server for all tests."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_models import add_small_models
+
+from panecho_export.repository import export_stand_in
+from panecho_server import Settings, TritonServer
 
 ROOT = Path(__file__).parents[1]
-# Modules that no package holds: Triton loads the first from its model's folder, the tests share the second.
-sys.path[:0] = [str(ROOT / "model_repository/postprocessing/1"), str(ROOT / "tests/export")]
-
-from panecho_export.repository import export_stand_in  # noqa: E402 - after the path
-from panecho_server import Settings, TritonServer  # noqa: E402 - as above
 
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with stand-in weights of seed 0."""
+    """A repository with stand-in weights of seed 0, and the small models of the backend's own tests."""
     target = tmp_path_factory.mktemp("model_repository")
     export_stand_in(0, target)
+    add_small_models(target)
     return target
 
 

@@ -35,23 +35,27 @@ def _parameter(key: str, value: str) -> str:
     return f'parameters {{ key: "{key}" value {{ string_value: {json.dumps(value)} }} }}'
 
 
-def _prediction_outputs() -> list[str]:
+def _study_outputs() -> list[str]:
+    """Return the outputs of the ensemble, all of them postprocessing's.
+
+    It hands through what earlier steps know (status, logits): Triton drops a step whose outputs nobody asks for, and
+    with it what the step takes in, even where the caller wants just that.
+    """
     study = [_tensor(task.key, "TYPE_FP32", task.size) for task in TASKS]
     video = [_tensor(f"video/{task.key}", "TYPE_FP32", -1, task.size) for task in TASKS]
-    return [*study, *video, _tensor("embedding", "TYPE_FP32", -1, FEATURES)]
-
-
-def _ensemble_outputs() -> str:
-    own = [
+    return [
+        *study,
+        *video,
+        _tensor("embedding", "TYPE_FP32", -1, FEATURES),
         _tensor("video_status", "TYPE_STRING", -1),
         _tensor("clip_logits", "TYPE_FP32", -1, LOGITS_SIZE),
         _tensor("clip_video", "TYPE_INT32", -1),
     ]
-    return _block("output", _prediction_outputs() + own)
 
 
 def _ensemble_output_map() -> str:
-    names = [*(task.key for task in TASKS), *(f"video/{task.key}" for task in TASKS), "embedding"]
+    predictions = [*(task.key for task in TASKS), *(f"video/{task.key}" for task in TASKS)]
+    names = [*predictions, "embedding", "video_status", "clip_logits", "clip_video"]
     return "\n".join(f'      output_map {{ key: "{name}" value: "{name}" }}' for name in names)
 
 
@@ -62,7 +66,7 @@ def _postprocessing_tensors() -> str:
         _tensor("clip_video", "TYPE_INT32", -1),
         _tensor("video_status", "TYPE_STRING", -1),
     ]
-    return _block("input", inputs) + "\n" + _block("output", _prediction_outputs())
+    return _block("input", inputs) + "\n" + _block("output", _study_outputs())
 
 
 def _backbone_tensors() -> str:
@@ -85,8 +89,8 @@ def _parts(weights: Weights) -> dict[str, dict[str, str]]:
     """Return the rendered parts of each model's config.pbtxt by their names."""
     return {
         "panecho": {
-            "outputs": _ensemble_outputs(),
-            "predictions": _ensemble_output_map(),
+            "outputs": _block("output", _study_outputs()),
+            "output_map": _ensemble_output_map(),
             "metadata": _metadata(weights),
         },
         "preprocessing": {"limits": _parameter("max_clips", str(MAX_CLIPS))},

@@ -19,18 +19,17 @@ class TritonPythonModel:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed
+        inputs = {name: _input(request, name) for name in ("logits", "clip_embedding", "clip_video", "video_status")}
+        requested = set(request.requested_output_names())
+        handed_through = {"clip_logits": "logits", "clip_video": "clip_video", "video_status": "video_status"}
         try:
-            clips = Clips(
-                logits=_input(request, "logits"),
-                clip_embedding=_input(request, "clip_embedding"),
-                clip_video=_input(request, "clip_video"),
-                video_status=[status.decode() for status in _input(request, "video_status")],
-            )
-            outputs = predict(self.heads, clips, request.requested_output_names())
+            statuses = [status.decode() for status in inputs["video_status"]]
+            outputs = predict(self.heads, Clips(**inputs | {"video_status": statuses}), requested)
         except InvalidClipsError as error:
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's
             return _error(f"postprocessing failed: {type(error).__name__}", pb_utils.TritonError.INTERNAL)
+        outputs |= {name: inputs[source] for name, source in handed_through.items() if name in requested}
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
 
 

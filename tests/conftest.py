@@ -1,6 +1,7 @@
 """One exported repository and one real server for all tests."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from panecho_export.repository import export_stand_in
 from panecho_server import Settings, TritonServer
 
 ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("PANECHO_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,15 @@ def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def cine() -> Path:
     """A real apical four-chamber cine: 30 frames, JPEG baseline."""
     return ROOT / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], bytes]:
+    """Read a file that may not be copied into the repository, or skip the test."""
+
+    def read(name: str) -> bytes:
+        if not SHARED.is_dir():
+            pytest.skip(f"{name} may not be redistributed, and there is no folder {SHARED}")
+        return (SHARED / name).read_bytes()  # the folder is there, so a missing file is an error
+
+    return read

@@ -1,0 +1,50 @@
+"""From the files of an echocardiography study (DICOM cine, AVI, MP4, MPEG) to the clips that PanEcho reads."""
+
+from panecho_preprocessing.clips import video_clips
+from panecho_preprocessing.constants import (
+    CHANNEL_ORDER,
+    CLIP_LENGTH,
+    CROP,
+    FRAME_STRIDE,
+    MAX_CLIP_LENGTH,
+    MAX_FRAME_PIXELS,
+    MAX_FRAME_STRIDE,
+    MAX_INFLATED_BYTES,
+    MAX_NUM_CLIPS,
+    MAX_VIDEO_FRAMES,
+    NUM_CLIPS,
+    RESIZE,
+)
+from panecho_preprocessing.errors import (
+    InvalidRequestError,
+    NoUsableVideoError,
+    PreprocessingError,
+    VideoError,
+    VideoErrorCode,
+)
+from panecho_preprocessing.options import Options
+from panecho_preprocessing.study import StudyClips, preprocess_study
+
+__all__ = [
+    "CHANNEL_ORDER",
+    "CLIP_LENGTH",
+    "CROP",
+    "FRAME_STRIDE",
+    "MAX_CLIP_LENGTH",
+    "MAX_FRAME_PIXELS",
+    "MAX_FRAME_STRIDE",
+    "MAX_INFLATED_BYTES",
+    "MAX_NUM_CLIPS",
+    "MAX_VIDEO_FRAMES",
+    "NUM_CLIPS",
+    "RESIZE",
+    "InvalidRequestError",
+    "NoUsableVideoError",
+    "Options",
+    "PreprocessingError",
+    "StudyClips",
+    "VideoError",
+    "VideoErrorCode",
+    "preprocess_study",
+    "video_clips",
+]

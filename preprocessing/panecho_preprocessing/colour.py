@@ -1,0 +1,72 @@
+"""From stored samples to a grey or BGR frame of 8 bits (DICOM PS3.3 C.7.6.3.1.2)."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.pixels.processing import apply_color_lut
+
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
+from panecho_preprocessing.frames import Frame
+from panecho_preprocessing.header import Header
+from panecho_preprocessing.native import Samples
+
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422")
+
+
+def converter(header: Header) -> Callable[[Samples], Frame]:
+    """Choose what turns the samples of this file into frames.
+
+    Raises:
+        VideoError: UNSUPPORTED_PIXELS.
+    """
+    photometric = header.photometric
+    if header.samples == 1 and photometric == "PALETTE COLOR":
+        table = _palette(header)
+        return lambda samples: table[samples]
+    if header.samples == 1 and photometric in _GREY:
+        return lambda samples: _grey(samples, header)
+    if header.samples == 3 and photometric in _COLOUR:
+        return lambda samples: _bgr(samples, header)
+    raise VideoError(
+        VideoErrorCode.UNSUPPORTED_PIXELS,
+        f"photometric interpretation {photometric[:16]!r} with {header.samples} samples per pixel is not read; "
+        "convert the file to RGB or MONOCHROME2",
+    )
+
+
+def _grey(samples: Samples, header: Header) -> Frame:
+    grey = _to_8_bits(samples, header)
+    return ~grey if header.photometric == "MONOCHROME1" else grey
+
+
+def _bgr(samples: Samples, header: Header) -> Frame:
+    pixels = _to_8_bits(samples, header)
+    if header.photometric == "RGB":
+        return np.ascontiguousarray(pixels[..., ::-1])
+    # OpenCV wants Y, Cr, Cb; its full-range equations are DICOM's and JPEG's to within one level.
+    swapped = np.ascontiguousarray(pixels[..., [0, 2, 1]])
+    return np.asarray(cv2.cvtColor(swapped, cv2.COLOR_YCrCb2BGR), dtype=np.uint8)
+
+
+def _to_8_bits(samples: Samples, header: Header) -> Frame:
+    """Scale the whole range of BitsStored to 0..255, black to 0: no window is applied, bits above are dropped."""
+    stored = header.bits_stored
+    if stored == 8 and not header.signed:
+        return samples.astype(np.uint8, copy=False)
+    values = samples.astype(np.uint16) & ((1 << stored) - 1)
+    if header.signed:
+        values ^= 1 << (stored - 1)  # two's complement: the most negative value becomes 0
+    scaled = values >> (stored - 8) if stored > 8 else values << (8 - stored)
+    return scaled.astype(np.uint8)
+
+
+def _palette(header: Header) -> NDArray[np.uint8]:
+    """Look every possible index up once: uint8 [256 or 65536, 3] in BGR order (PS3.3 C.7.9)."""
+    indices = np.arange(1 << header.bits_allocated, dtype=f"u{header.bits_allocated // 8}")
+    table = apply_color_lut(indices, header.dataset)[..., :3]
+    if table.dtype == np.uint16 and table.max() > 255:  # entries of 8 bits are sometimes written as 16
+        table = table >> 8
+    return np.ascontiguousarray(table[..., ::-1], dtype=np.uint8)

@@ -1,0 +1,31 @@
+"""What the published model fixes, and how much one request may ask for: each number is named once, here."""
+
+from typing import Final, Literal
+
+# PanEcho is trained on frames resized to a square of 256 pixels (OpenCV INTER_AREA, aspect ratio not kept), of which
+# it sees a square of 224.
+RESIZE: Final = 256
+CROP: Final = 224
+
+# A clip is 16 consecutive frames, and the published evaluation averages four clips of a video.
+CLIP_LENGTH: Final = 16
+NUM_CLIPS: Final = 4
+FRAME_STRIDE: Final = 1
+
+# The published training code reads frames with OpenCV and never swaps the channels: channel 0 is blue. Grey pixels are
+# the same either way; colour Doppler is not.
+CHANNEL_ORDER: Literal["BGR", "RGB"] = "BGR"
+
+# Positions are a formula, so the weights take any length; the limits only bound what one request can cost.
+MAX_CLIP_LENGTH: Final = 64
+MAX_NUM_CLIPS: Final = 32
+MAX_FRAME_STRIDE: Final = 16
+
+# A 4K screen capture (4096 x 2160); the largest ultrasound frames are about a megapixel.
+MAX_FRAME_PIXELS: Final = 4096 * 2160
+
+# Frames of an AVI, MP4 or MPEG can only be reached through those before them: five minutes at 30 per second.
+MAX_VIDEO_FRAMES: Final = 9000
+
+# A deflated DICOM may grow a thousandfold.
+MAX_INFLATED_BYTES: Final = 1 << 29

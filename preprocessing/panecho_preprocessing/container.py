@@ -1,0 +1,51 @@
+"""What kind of file this is, from its first bytes: nothing unknown is ever handed to a video library."""
+
+import struct
+from enum import Enum
+
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
+
+_MPEG_STARTS = (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")  # program stream, elementary stream
+
+
+class Container(Enum):
+    """The kinds of file that are read."""
+
+    DICOM = "DICOM"
+    VIDEO = "AVI, MP4 or MPEG"
+
+
+def sniff(data: memoryview) -> Container:
+    """Tell DICOM from video.
+
+    FFmpeg would also open playlists, which can name further files and addresses; so only AVI, MP4 and MPEG pass.
+
+    Raises:
+        VideoError: EMPTY_FILE or NOT_A_VIDEO.
+    """
+    head = bytes(data[:132])
+    if not head:
+        raise VideoError(VideoErrorCode.EMPTY_FILE, "the file has 0 bytes")
+    if head[128:] == b"DICM" or _starts_like_a_data_set(head, len(data)):
+        return Container.DICOM
+    if _is_avi(head) or _is_mp4(head) or head.startswith(_MPEG_STARTS):
+        return Container.VIDEO
+    raise VideoError(VideoErrorCode.NOT_A_VIDEO, "the file is neither DICOM, AVI, MP4 nor MPEG")
+
+
+def _is_avi(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"AVI "
+
+
+def _is_mp4(head: bytes) -> bool:
+    # The box is a few dozen bytes long; its size begins with a zero, which no playlist (a text) does.
+    return head[0] == 0 and head[4:8] == b"ftyp"
+
+
+def _starts_like_a_data_set(head: bytes, size: int) -> bool:
+    """Whether a DICOM written without preamble begins here, that is with an element of group 0002 or 0008."""
+    if len(head) < 8:
+        return False
+    group, element, length = struct.unpack_from("<HHI", head)
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    return group in (0x0002, 0x0008) and element <= 0x0100 and (explicit or length <= size - 8)

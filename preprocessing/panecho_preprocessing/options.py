@@ -1,0 +1,89 @@
+"""What a request may choose: how many clips of a video, how long, how far apart, and what a bad file does."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from panecho_preprocessing.constants import (
+    CLIP_LENGTH,
+    FRAME_STRIDE,
+    MAX_CLIP_LENGTH,
+    MAX_FRAME_STRIDE,
+    MAX_NUM_CLIPS,
+    NUM_CLIPS,
+)
+from panecho_preprocessing.errors import InvalidRequestError
+
+_LIMITS = {"num_clips": MAX_NUM_CLIPS, "clip_length": MAX_CLIP_LENGTH, "frame_stride": MAX_FRAME_STRIDE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The choices of one request.
+
+    Args:
+        num_clips: clips taken from each video, evenly spaced.
+        clip_length: frames in a clip.
+        frame_stride: take every n-th frame of the video.
+        on_error: leave out a file that cannot be used ("skip") or refuse the request ("fail").
+
+    Raises:
+        InvalidRequestError: a value is of the wrong type or out of range.
+    """
+
+    num_clips: int = NUM_CLIPS
+    clip_length: int = CLIP_LENGTH
+    frame_stride: int = FRAME_STRIDE
+    on_error: Literal["skip", "fail"] = "skip"
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        for name in _LIMITS:
+            _check_count(name, getattr(self, name))
+        if self.on_error not in ("skip", "fail"):
+            raise InvalidRequestError(f'on_error={_show(self.on_error)}: must be "skip" or "fail"')
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, object]) -> "Options":
+        """Read the options out of a request's parameters; the server's own parameters are passed over.
+
+        Args:
+            parameters: name to value, as sent: whole numbers may also come as "4" or 4.0.
+
+        Raises:
+            InvalidRequestError: a value is wrong, or a name looks like a misspelt option.
+        """
+        names = [field.name for field in fields(cls)]
+        for parameter in parameters:
+            _reject_misspelling(parameter, names)
+        chosen = {name: parameters[name] for name in names if name in parameters}
+        counts = {name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS}
+        return cls(**{**chosen, **counts})  # type: ignore[arg-type]  # __post_init__ checks on_error
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LIMITS[name]:
+        raise InvalidRequestError(f"{name}={_show(value)}: must be a whole number from 1 to {_LIMITS[name]}")
+
+
+def _whole_number(name: str, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,9}", value.strip(), re.ASCII):
+        return int(value)
+    raise InvalidRequestError(f"{name}={_show(value)}: must be a whole number from 1 to {_LIMITS[name]}")
+
+
+def _reject_misspelling(parameter: str, names: list[str]) -> None:
+    close = difflib.get_close_matches(parameter.lower(), names, n=1, cutoff=0.8)
+    if close and parameter not in names:
+        raise InvalidRequestError(f"unknown parameter {_show(parameter)}: did you mean {close[0]}?")
+
+
+def _show(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{shown[:40]}..."

@@ -1,0 +1,99 @@
+"""AVI, MP4 and MPEG through OpenCV's FFmpeg."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+
+from panecho_preprocessing.constants import MAX_FRAME_PIXELS, MAX_VIDEO_FRAMES
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
+from panecho_preprocessing.frames import Frame, WrongFrameCountError
+
+# OpenCV seeks by decoding 16 frames or so before the one asked for; under about twice that, walking is faster.
+_SEEK_GAP = 32
+
+
+class VideoFile:
+    """A video's frames. The bytes live in an anonymous file in memory: nothing is written to disk.
+
+    Raises:
+        VideoError: UNREADABLE_VIDEO or TOO_LARGE.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._file = os.fdopen(os.memfd_create("video"), "wb", buffering=0)
+        try:
+            _write_all(self._file.fileno(), data)
+            self.count = self._count_packets()
+        except BaseException:
+            self.close()
+            raise
+
+    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """Decode `indices` in order; frames between them are decoded too, but not converted to pixels."""
+        with self._opened() as capture:
+            seekable = int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"MJPG")
+            position = 0
+            for index in indices:
+                if seekable and index - position > _SEEK_GAP:
+                    capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+                    position = min(index, int(capture.get(cv2.CAP_PROP_POS_FRAMES)))
+                yield _frame_at(capture, position, index)
+                position = index + 1
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._file.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[cv2.VideoCapture]:
+        # Naming FFmpeg keeps OpenCV's other readers (image sequences, GStreamer) away from the path.
+        capture = cv2.VideoCapture(f"/proc/self/fd/{self._file.fileno()}", cv2.CAP_FFMPEG)
+        try:
+            if not capture.isOpened():
+                raise VideoError(VideoErrorCode.UNREADABLE_VIDEO, "FFmpeg cannot open the file; is it cut off?")
+            yield capture
+        finally:
+            capture.release()
+
+    def _count_packets(self) -> int:
+        """Count the frames that are there, without decoding them: containers announce frames they do not hold."""
+        with self._opened() as capture:
+            _check_size(capture)
+            capture.set(cv2.CAP_PROP_FORMAT, -1)  # OpenCV's way to ask for undecoded packets
+            count = 0
+            while capture.grab():
+                count += 1
+                if count > MAX_VIDEO_FRAMES:
+                    raise VideoError(
+                        VideoErrorCode.TOO_LARGE,
+                        f"the video has more than {MAX_VIDEO_FRAMES} frames; send the part that shows the heart",
+                    )
+        return count
+
+
+def _frame_at(capture: cv2.VideoCapture, position: int, index: int) -> Frame:
+    """Walk from `position` to `index` and decode that frame."""
+    for reached in range(position, index + 1):
+        if not capture.grab():
+            raise WrongFrameCountError(reached)
+    decoded, frame = capture.retrieve()
+    if not decoded:
+        raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"frame {index} cannot be decoded")
+    return np.asarray(frame, dtype=np.uint8)
+
+
+def _check_size(capture: cv2.VideoCapture) -> None:
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > MAX_FRAME_PIXELS:
+        raise VideoError(
+            VideoErrorCode.TOO_LARGE,
+            f"frames of {width} x {height} pixels are over the limit of {MAX_FRAME_PIXELS} pixels; scale them down",
+        )
+
+
+def _write_all(descriptor: int, data: memoryview) -> None:
+    while data:  # one write takes 2 GiB at most
+        data = data[os.write(descriptor, data) :]

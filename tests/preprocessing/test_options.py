@@ -1,0 +1,78 @@
+import json
+import re
+
+import pytest
+
+from panecho_preprocessing import InvalidRequestError, Options
+
+
+def test_defaults_are_the_published_evaluation() -> None:
+    chosen = Options.from_parameters({})
+    assert (chosen.num_clips, chosen.clip_length, chosen.frame_stride, chosen.on_error) == (4, 16, 1, "skip")
+
+
+def test_parameters_arrive_as_triton_hands_them_over() -> None:
+    sent = json.loads('{"num_clips": "2", "clip_length": 8.0, "frame_stride": 3, "on_error": "fail"}')
+    assert Options.from_parameters(sent) == Options(num_clips=2, clip_length=8, frame_stride=3, on_error="fail")
+
+
+def test_parameters_of_the_server_and_others_are_passed_over() -> None:
+    others = {"triton_enable_empty_final_response": True, "sequence_id": 7, "priority": 1, "timeout": 5, "x": None}
+    assert Options.from_parameters(others) == Options()
+
+
+@pytest.mark.parametrize(
+    "value", [True, None, "four", "4.5", "", "0x4", "٤", "4_0", 2.5, float("nan"), float("inf"), []]
+)  # among them an Arabic digit, which int() would take
+def test_what_is_not_a_whole_number_is_refused(value: object) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^num_clips=.*: must be a whole number from 1 to 32$"):
+        Options.from_parameters({"num_clips": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit"),
+    [
+        ("num_clips", 0, 32),
+        ("num_clips", "-1", 32),
+        ("num_clips", 33, 32),
+        ("num_clips", 10**30, 32),
+        ("clip_length", 65, 64),
+        ("frame_stride", 17.0, 16),
+    ],
+)
+def test_out_of_range_names_field_value_and_limit(name: str, value: object, limit: int) -> None:
+    with pytest.raises(InvalidRequestError, match=rf"^{name}=\S+: must be a whole number from 1 to {limit}$"):
+        Options.from_parameters({name: value})
+
+
+@pytest.mark.parametrize("value", ["skipp", "", None, 1])
+def test_on_error_knows_two_words(value: object) -> None:
+    with pytest.raises(InvalidRequestError, match=re.escape(f'on_error={value!r}: must be "skip" or "fail"')):
+        Options.from_parameters({"on_error": value})
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("num_clip", "num_clips"),
+        ("numClips", "num_clips"),
+        ("NUM_CLIPS", "num_clips"),
+        ("clip_len", "clip_length"),
+        ("frame-stride", "frame_stride"),
+        ("onerror", "on_error"),
+    ],
+)
+def test_a_misspelt_option_is_not_passed_over(misspelt: str, meant: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^unknown parameter '{misspelt}': did you mean {meant}\\?$"):
+        Options.from_parameters({misspelt: 4})
+
+
+def test_options_made_in_python_are_checked_too() -> None:
+    with pytest.raises(InvalidRequestError, match="clip_length=0"):
+        Options(clip_length=0)
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        Options.from_parameters({"num_clips": "9" * 10_000})
+    assert len(str(refused.value)) < 120

@@ -1,0 +1,40 @@
+import pytest
+
+from panecho_preprocessing import Options
+from panecho_preprocessing.sampling import clip_frames, clip_starts
+
+
+@pytest.mark.parametrize(
+    ("frames", "clips", "length", "stride", "starts"),
+    [
+        (65, 4, 16, 1, [0, 16, 33, 49]),
+        (30, 4, 16, 1, [0, 5, 9, 14]),
+        (30, 2, 16, 1, [0, 14]),
+        (30, 1, 16, 1, [7]),
+        (31, 1, 16, 1, [7]),
+        (16, 4, 16, 1, [0, 0, 0, 0]),
+        (17, 4, 16, 1, [0, 0, 1, 1]),
+        (2, 3, 16, 1, [0, 0, 0]),
+        (65, 3, 16, 2, [0, 17, 34]),
+        (5, 5, 1, 1, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_starts_are_evenly_spaced_ends_included(
+    frames: int, clips: int, length: int, stride: int, starts: list[int]
+) -> None:
+    options = Options(num_clips=clips, clip_length=length, frame_stride=stride)
+    assert clip_starts(frames, options).tolist() == starts
+
+
+def test_a_clip_is_consecutive_frames() -> None:
+    assert clip_frames(30, Options(num_clips=2)).tolist() == [[*range(16)], [*range(14, 30)]]
+
+
+def test_stride_leaves_frames_out() -> None:
+    options = Options(num_clips=2, clip_length=4, frame_stride=3)
+    assert clip_frames(12, options).tolist() == [[0, 3, 6, 9], [2, 5, 8, 11]]
+
+
+def test_a_short_video_repeats_its_last_frame() -> None:
+    assert clip_frames(3, Options(num_clips=2, clip_length=6)).tolist() == [[0, 1, 2, 2, 2, 2]] * 2
+    assert clip_frames(4, Options(num_clips=1, clip_length=3, frame_stride=2)).tolist() == [[0, 2, 3]]

@@ -1,0 +1,151 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from panecho_preprocessing import (
+    InvalidRequestError,
+    NoUsableVideoError,
+    Options,
+    StudyClips,
+    preprocess_study,
+    video_clips,
+)
+
+TWO = Options(num_clips=2)
+
+
+def study(*files: bytes, options: Options = TWO, max_clips: int = 64) -> StudyClips:
+    sizes = np.array([len(file) for file in files], dtype=np.int64)
+    return preprocess_study(np.frombuffer(b"".join(files), np.uint8), sizes, options, max_clips=max_clips)
+
+
+@pytest.fixture
+def still(dicom: Callable[..., bytes], grey: NDArray[np.uint8]) -> bytes:
+    return dicom(grey[:1])
+
+
+@pytest.fixture
+def uncompressed(dicom: Callable[..., bytes], grey: NDArray[np.uint8]) -> bytes:
+    return dicom(grey[:20])
+
+
+def test_clips_of_every_file_in_order(sonosite: bytes, uncompressed: bytes) -> None:
+    made = study(sonosite, uncompressed, sonosite)
+    assert made.clips.shape == (6, 16, 224, 224, 3)
+    assert made.clips.dtype == np.uint8
+    assert made.clips.flags.c_contiguous
+    assert made.clip_video.dtype == np.int32
+    assert made.clip_video.tolist() == [0, 0, 1, 1, 2, 2]
+    assert made.video_status == ("ok", "ok", "ok")
+    np.testing.assert_array_equal(made.clips[2:4], video_clips(uncompressed, TWO))
+    np.testing.assert_array_equal(made.clips[4:], video_clips(sonosite, TWO))
+
+
+def test_bad_files_are_left_out_and_harm_no_other(sonosite: bytes, still: bytes) -> None:
+    cut_off = sonosite[: sonosite.index(b"\xff\xd8\xff") + 100]
+    made = study(b"", sonosite, still, b"hello", cut_off, sonosite)
+    assert made.clip_video.tolist() == [1, 1, 5, 5]
+    assert [status.split(":")[0] for status in made.video_status] == [
+        "EMPTY_FILE",
+        "ok",
+        "NOT_A_CINE",
+        "NOT_A_VIDEO",
+        "TRUNCATED",
+        "ok",
+    ]
+    np.testing.assert_array_equal(made.clips[2:], video_clips(sonosite, TWO))
+
+
+def test_on_error_fail_names_the_file(sonosite: bytes, still: bytes) -> None:
+    fail = Options(num_clips=2, on_error="fail")
+    with pytest.raises(InvalidRequestError, match=r"^video_sizes\[1\]: NOT_A_CINE: a still of 1 frame"):
+        study(sonosite, still, options=fail)
+    assert study(sonosite, options=fail).video_status == ("ok",)
+
+
+def test_no_usable_file_lists_them_all(still: bytes) -> None:
+    with pytest.raises(NoUsableVideoError) as refused:
+        study(still, b"", b"hello")
+    assert str(refused.value) == (
+        "no file of this request could be used: "
+        "video_sizes[0]: NOT_A_CINE: a still of 1 frame; send a recording of several frames; "
+        "video_sizes[1]: EMPTY_FILE: the file has 0 bytes; "
+        "video_sizes[2]: NOT_A_VIDEO: the file is neither DICOM, AVI, MP4 nor MPEG"
+    )
+    assert len(refused.value.video_status) == 3
+    assert isinstance(refused.value, InvalidRequestError)
+
+
+def test_sizes_must_sum_to_the_bytes() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^video_sizes sums to 7 bytes, video_bytes holds 10$"):
+        preprocess_study(np.zeros(10, np.uint8), np.array([3, 4]), TWO, max_clips=8)
+
+
+def test_sizes_that_overflow_are_not_fooled() -> None:
+    sizes = np.array([2**62, 2**62, 2**62, 2**62, 10])
+    with pytest.raises(InvalidRequestError, match=r"^video_sizes sums to 18446744073709551626 bytes"):
+        preprocess_study(np.zeros(10, np.uint8), sizes, TWO, max_clips=8)
+
+
+def test_a_negative_size_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^video_sizes\[1\]=-2: a size cannot be negative$"):
+        preprocess_study(np.zeros(10, np.uint8), np.array([12, -2]), TWO, max_clips=8)
+
+
+def test_no_files_are_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^video_sizes is empty"):
+        preprocess_study(np.zeros(0, np.uint8), np.zeros(0, np.int64), TWO, max_clips=8)
+
+
+@pytest.mark.parametrize(
+    ("content", "sizes", "message"),
+    [
+        (np.zeros((2, 5), np.uint8), np.array([10]), r"^video_bytes is uint8 of shape \[2, 5\]: must be uint8 of one"),
+        (np.zeros(10, np.int8), np.array([10]), r"^video_bytes is int8 of shape \[10\]: must be uint8"),
+        (np.zeros(10, np.uint8), np.array([[10]]), r"^video_sizes is int64 of shape \[1, 1\]: must be int64 of one"),
+        (np.zeros(10, np.uint8), np.array([10.0]), r"^video_sizes is float64 of shape \[1\]: must be int64"),
+    ],
+)
+def test_tensors_of_another_type_or_shape_are_refused(
+    content: NDArray[np.uint8], sizes: NDArray[np.int64], message: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=message):
+        preprocess_study(content, sizes, TWO, max_clips=8)
+
+
+def test_too_many_clips_say_how_to_split(sonosite: bytes) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        study(*[sonosite] * 6, options=Options(num_clips=4), max_clips=10)
+    assert str(refused.value) == (
+        "the request makes more clips (12 or more; up to 24 from 6 files) than the limit of 10: send at most 2 videos "
+        "per request with num_clips=4, or lower num_clips; gather clip_logits of the requests and aggregate them with "
+        "the `postprocessing` model"
+    )
+
+
+def test_one_video_over_the_limit_asks_for_fewer_clips(sonosite: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match=r"than the limit of 3: lower num_clips; gather"):
+        study(sonosite, options=Options(num_clips=4), max_clips=3)
+
+
+def test_the_limit_itself_fits_and_bad_files_take_no_room(sonosite: bytes, still: bytes) -> None:
+    made = study(still, sonosite, b"", sonosite, still, max_clips=4)
+    assert len(made.clips) == 4
+
+
+def test_nothing_is_decoded_beyond_the_limit(sonosite: bytes) -> None:
+    # The third file opens well but cannot be decoded: the limit is noticed first, even with on_error="fail".
+    spoilt = sonosite.replace(b"\xff\xd8\xff", bytes(3))
+    with pytest.raises(NoUsableVideoError, match="CORRUPT_FRAME"):
+        study(spoilt)
+    fail = Options(num_clips=2, on_error="fail")
+    with pytest.raises(InvalidRequestError, match=r"than the limit of 4"):
+        study(sonosite, sonosite, spoilt, options=fail, max_clips=4)
+
+
+def test_bytes_need_not_be_contiguous(sonosite: bytes) -> None:
+    spread = np.frombuffer(sonosite, np.uint8).repeat(2)[::2]
+    made = preprocess_study(spread, np.array([len(sonosite)]), TWO, max_clips=8)
+    np.testing.assert_array_equal(made.clips, video_clips(sonosite, TWO))

@@ -1,0 +1,38 @@
+"""Client of the PanEcho ensemble on Triton Inference Server: files of an echocardiography study to 40 predictions."""
+
+from panecho_client._client import PanEcho
+from panecho_client._exceptions import (
+    DeadlineExceededError,
+    FilesError,
+    IncompatibleServerError,
+    PanEchoError,
+    RequestError,
+    ServerBusyError,
+    ServerError,
+    ServerUnavailableError,
+    UnknownTaskError,
+)
+from panecho_client._files import FoundFiles, LeftOut, find_files
+from panecho_client._metadata import Task, Weights
+from panecho_client._results import Prediction, StudyResult, VideoResult
+
+__all__ = [
+    "DeadlineExceededError",
+    "FilesError",
+    "FoundFiles",
+    "IncompatibleServerError",
+    "LeftOut",
+    "PanEcho",
+    "PanEchoError",
+    "Prediction",
+    "RequestError",
+    "ServerBusyError",
+    "ServerError",
+    "ServerUnavailableError",
+    "StudyResult",
+    "Task",
+    "UnknownTaskError",
+    "VideoResult",
+    "Weights",
+    "find_files",
+]

@@ -1,0 +1,165 @@
+"""What the answer to a study holds."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panecho_client._exceptions import UnknownTaskError
+from panecho_client._metadata import VERSION, Task, Weights
+
+FloatArray: TypeAlias = NDArray[np.float32]
+
+NOT_CLINICAL = "Not for clinical use."
+STAND_IN = "stand-in weights: these numbers mean nothing clinically"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What the model says about one task.
+
+    Example:
+        >>> study["EF"].value, study["EF"].task.unit
+        (58.3, '%')
+        >>> study["AVStenosis"].label, study["AVStenosis"].probabilities
+        ('None', {'Mild|Moderate': 0.08, 'None': 0.9, 'Severe': 0.02})
+
+    Attributes:
+        task: The task.
+        value: Regression: the measurement in ``task.unit``. Binary: the probability of ``task.positive_class``.
+            Multi-class: the probability of ``label``.
+        probabilities: Probability of each class in released order; empty for regression.
+        label: The most probable class; None for regression.
+    """
+
+    task: Task
+    value: float
+    probabilities: Mapping[str, float]
+    label: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return value, label and probabilities, ready for JSON."""
+        probabilities = {name: _finite(value) for name, value in self.probabilities.items()}
+        return {"value": _finite(self.value), "label": self.label, "probabilities": probabilities}
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoResult:
+    """What the model says about one file.
+
+    Example:
+        >>> for video in study.videos:
+        ...     print(video.path, video["EF"].value if video.ok else video.status)
+
+    Attributes:
+        path: The file.
+        status: ``ok``, or ``CODE: what is wrong`` when the file was skipped.
+        predictions: By task; empty when the file was skipped.
+        embedding: Mean clip embedding, float32 [768]; None when not asked for or skipped.
+    """
+
+    path: Path
+    status: str
+    predictions: Mapping[str, Prediction]
+    embedding: FloatArray | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file contributed to the study's predictions."""
+        return self.status == "ok"
+
+    def __getitem__(self, key: str) -> Prediction:
+        """Return the prediction of a task; UnknownTaskError (a KeyError) when there is none."""
+        return _get(self.predictions, key, where=str(self.path) if self.ok else f"{self.path} ({self.status})")
+
+    def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:
+        """Return everything, ready for JSON; the embedding on request."""
+        values = {
+            "path": str(self.path),
+            "ok": self.ok,
+            "status": self.status,
+            "predictions": {key: prediction.to_dict() for key, prediction in self.predictions.items()},
+        }
+        if embedding:
+            values["embedding"] = None if self.embedding is None else [_finite(x) for x in self.embedding.tolist()]
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """What the model says about a study.
+
+    Example:
+        >>> study = panecho.predict_study("study/")
+        >>> study["EF"].value
+        58.3
+        >>> [video.path for video in study.skipped]
+        []
+
+    Attributes:
+        predictions: By task: the mean of the videos' predictions.
+        videos: One per file, in the order sent.
+        weights: Whose weights the server ran.
+        parameters: Request parameters, such as ``num_clips``.
+    """
+
+    predictions: Mapping[str, Prediction]
+    videos: tuple[VideoResult, ...]
+    weights: Weights
+    parameters: Mapping[str, int | str]
+
+    @property
+    def skipped(self) -> tuple[VideoResult, ...]:
+        """Files that could not be used."""
+        return tuple(video for video in self.videos if not video.ok)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What has to stand beside the predictions wherever they are shown."""
+        return (NOT_CLINICAL, STAND_IN) if self.weights.stand_in else (NOT_CLINICAL,)
+
+    def __getitem__(self, key: str) -> Prediction:
+        """Return the prediction of a task; UnknownTaskError (a KeyError) when there is none."""
+        return _get(self.predictions, key, where="this result")
+
+    def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:
+        """Return everything, ready for JSON (None instead of NaN); embeddings on request."""
+        return {
+            "warnings": list(self.warnings),
+            "panecho_triton": VERSION,
+            "weights": asdict(self.weights),
+            "parameters": dict(self.parameters),
+            "predictions": {key: _described(prediction) for key, prediction in self.predictions.items()},
+            "videos": [video.to_dict(embedding=embedding) for video in self.videos],
+        }
+
+    def to_json(self, *, embedding: bool = False) -> str:
+        """Return ``to_dict`` as JSON text."""
+        return json.dumps(self.to_dict(embedding=embedding), indent=2, allow_nan=False)
+
+
+def _get(predictions: Mapping[str, Prediction], key: str, *, where: str) -> Prediction:
+    if key not in predictions:
+        raise UnknownTaskError.of(key, predictions, where=where)
+    return predictions[key]
+
+
+def _described(prediction: Prediction) -> dict[str, Any]:
+    task = prediction.task
+    about = {
+        "kind": task.kind,
+        "description": task.description,
+        "group": task.group,
+        "unit": task.unit,
+        "positive_class": task.positive_class,
+    }
+    return about | prediction.to_dict()
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

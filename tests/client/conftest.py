@@ -1,0 +1,65 @@
+"""A server's description and tensors in their real shapes, without a server."""
+
+import json
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from panecho_client._building import build_study
+from panecho_client._metadata import Description, parse_description
+from panecho_client._results import StudyResult
+
+TASKS_JSON = Path(__file__).parents[2] / "model_repository/postprocessing/1/tasks.json"
+STAND_IN = {"name": "stand-in 0", "sha256": None, "stand_in": True, "licence": "Apache-2.0", "notice": "Random."}
+SKIPPED = "NOT_A_VIDEO: neither DICOM nor a video; export it again"
+
+
+@pytest.fixture
+def parameters() -> dict[str, str]:
+    """The parameters of the ensemble's configuration."""
+    return {"tasks": TASKS_JSON.read_text(), "weights": json.dumps(STAND_IN)}
+
+
+@pytest.fixture
+def description(parameters: dict[str, str]) -> Description:
+    return parse_description(parameters)
+
+
+@pytest.fixture
+def outputs(description: Description) -> dict[str, NDArray[np.generic]]:
+    """Two videos, the second of which was skipped."""
+    random = np.random.default_rng(0)
+    tensors: dict[str, NDArray[np.generic]] = {}
+    for task in description.tasks:
+        row = random.uniform(0.05, 0.95, task.size).astype(np.float32)
+        if task.kind == "multiclass":
+            row /= row.sum()
+        tensors[task.key] = row
+        tensors[f"video/{task.key}"] = np.stack([row, np.full_like(row, np.nan)])
+    embedding = random.normal(size=(2, 768)).astype(np.float32)
+    embedding[1] = np.nan
+    tensors["embedding"] = embedding
+    tensors["video_status"] = np.array([b"ok", SKIPPED.encode()], dtype=np.object_)
+    return tensors
+
+
+@pytest.fixture
+def study(description: Description, outputs: dict[str, NDArray[np.generic]]) -> StudyResult:
+    return build_study(
+        outputs,
+        description.tasks,
+        [Path("study/a.dcm"), Path("study/[b] notes.txt")],
+        weights=description.weights,
+        parameters={"num_clips": 4, "on_error": "skip"},
+    )
+
+
+@pytest.fixture
+def unused_url() -> str:
+    """An address at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"

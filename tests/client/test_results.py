@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from panecho_client import IncompatibleServerError, StudyResult, UnknownTaskError
+from panecho_client._building import build_study, output_names
+from panecho_client._metadata import Description
+
+Outputs = dict[str, NDArray[np.generic]]
+
+
+def build(description: Description, outputs: Outputs) -> StudyResult:
+    files = [Path("a"), Path("b")]
+    return build_study(outputs, description.tasks, files, weights=description.weights, parameters={})
+
+
+def test_regression(study: StudyResult, outputs: Outputs) -> None:
+    prediction = study["EF"]
+    assert prediction.value == float(outputs["EF"][0])
+    assert (prediction.label, dict(prediction.probabilities)) == (None, {})
+
+
+@pytest.mark.parametrize("key", ["MVStenosis", "LVWallMotionAbnormalities"])
+def test_binary_reports_the_positive_class_wherever_it_stands(study: StudyResult, outputs: Outputs, key: str) -> None:
+    prediction = study[key]
+    positive = prediction.task.positive_class
+    assert positive is not None
+    assert prediction.value == prediction.probabilities[positive] == float(outputs[key][0])
+    assert list(prediction.probabilities) == list(prediction.task.classes)
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
+    assert prediction.label == max(prediction.probabilities, key=lambda name: prediction.probabilities[name])
+
+
+def test_multiclass(study: StudyResult, outputs: Outputs) -> None:
+    prediction = study["AVStenosis"]
+    assert list(prediction.probabilities.values()) == outputs["AVStenosis"].tolist()
+    assert prediction.label == prediction.task.classes[int(outputs["AVStenosis"].argmax())]
+    assert prediction.value == outputs["AVStenosis"].max()
+
+
+def test_videos(study: StudyResult, outputs: Outputs) -> None:
+    used, skipped = study.videos
+    assert used.ok
+    assert used["EF"].value == float(outputs["video/EF"][0, 0])
+    assert used.embedding is not None
+    np.testing.assert_array_equal(used.embedding, outputs["embedding"][0])
+    assert not skipped.ok
+    assert skipped.status.startswith("NOT_A_VIDEO")
+    assert (dict(skipped.predictions), skipped.embedding) == ({}, None)
+    assert study.skipped == (skipped,)
+
+
+def test_missing_prediction_is_a_key_error_that_helps(study: StudyResult) -> None:
+    with pytest.raises(KeyError, match="did you mean AVStenosis"):
+        study["AVStenoses"]
+    with pytest.raises(UnknownTaskError, match="NOT_A_VIDEO"):
+        study.videos[1]["EF"]
+
+
+def test_json_holds_everything_and_is_strict(study: StudyResult) -> None:
+    parsed = json.loads(study.to_json(), parse_constant=pytest.fail)
+    assert parsed == study.to_dict()
+    assert len(parsed["predictions"]) == 40
+    assert parsed["predictions"]["EF"]["unit"] == "%"
+    assert parsed["weights"]["stand_in"] is True
+    assert any("mean nothing clinically" in warning for warning in parsed["warnings"])
+    assert parsed["parameters"] == {"num_clips": 4, "on_error": "skip"}
+    assert [video["path"] for video in parsed["videos"]] == ["study/a.dcm", "study/[b] notes.txt"]
+    assert parsed["videos"][1]["predictions"] == {}
+    assert "embedding" not in parsed["videos"][0]
+
+
+def test_json_holds_embeddings_on_request(study: StudyResult) -> None:
+    used, skipped = json.loads(study.to_json(embedding=True))["videos"]
+    assert len(used["embedding"]) == 768
+    assert skipped["embedding"] is None
+
+
+def test_not_a_number_becomes_null(description: Description, outputs: Outputs) -> None:
+    outputs |= {key: np.full_like(outputs[key], np.nan) for key in ("EF", "MVStenosis", "AVStenosis")}
+    predictions = build(description, outputs).to_dict()["predictions"]
+    assert [predictions[key]["value"] for key in ("EF", "MVStenosis", "AVStenosis")] == [None] * 3
+    assert predictions["AVStenosis"]["label"] is None
+    assert set(predictions["AVStenosis"]["probabilities"].values()) == {None}
+
+
+def test_real_weights_are_no_stand_ins(description: Description, outputs: Outputs) -> None:
+    study = build(description, outputs)
+    assert len(study.warnings) == 2
+    assert study.weights == description.weights
+
+
+def test_missing_output_is_named(description: Description, outputs: Outputs) -> None:
+    del outputs["video/EF"]
+    with pytest.raises(IncompatibleServerError, match="did not send 'video/EF'"):
+        build(description, outputs)
+
+
+@pytest.mark.parametrize("name", ["EF", "video/AVStenosis", "video_status", "embedding"])
+def test_output_of_another_shape_is_named(description: Description, outputs: Outputs, name: str) -> None:
+    outputs[name] = outputs[name][None]
+    with pytest.raises(IncompatibleServerError, match=f"'{name}' with shape"):
+        build(description, outputs)
+
+
+def test_only_what_is_needed_is_requested(description: Description) -> None:
+    task = next(task for task in description.tasks if task.key == "EF")
+    assert output_names([task], embedding=False) == ["EF", "video/EF", "video_status"]
+    assert output_names([task], embedding=True) == ["EF", "video/EF", "embedding", "video_status"]

@@ -41,7 +41,8 @@ test-fast: setup ## Run the tests that take less than about ten seconds each
 lint: setup ## Check style, types and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy client export preprocessing server model_repository/postprocessing/1/aggregation.py tests
+	$(BIN)/mypy client export preprocessing server scripts model_repository/postprocessing/1/aggregation.py tests
+	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.rendering --check model_repository
 
 .PHONY: format

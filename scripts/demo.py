@@ -27,7 +27,8 @@ def main() -> int:
         server = TritonServer(settings).start()
     with server:
         console.print(f"Triton is ready at {server.grpc_url}; its log is {settings.log_file}")
-        command = [Path(sys.executable).with_name("panecho"), "predict", "--url", server.grpc_url, *files]
+        panecho = str(Path(sys.executable).with_name("panecho"))
+        command = [panecho, "predict", "--url", server.grpc_url, *files]
         return subprocess.run(command, check=False).returncode  # noqa: S603 - our own command
 
 

@@ -14,7 +14,8 @@ from panecho_client._exceptions import FilesError
 StrPath: TypeAlias = str | os.PathLike[str]
 
 # A gRPC message holds at most 2 GiB - 1; what is not video (names, sizes) stays far below one MiB.
-MAX_STUDY_BYTES = 2**31 - 1 - 2**20
+MAX_MESSAGE_BYTES = 2**31 - 1
+MAX_STUDY_BYTES = MAX_MESSAGE_BYTES - 2**20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from panecho_client._exceptions import (
     ServerError,
     ServerUnavailableError,
 )
+from panecho_client._files import MAX_MESSAGE_BYTES
 
 MODEL = "panecho"
 START_ONE = "start one with `panecho serve`, or give the address of its gRPC port (8001 by default; 8000 is HTTP)"
@@ -51,7 +52,7 @@ class GrpcTransport:
         self.url = url
         self.timeout = timeout
         self.connect_timeout = connect_timeout
-        self._client: InferenceServerClient | None = InferenceServerClient(url)
+        self._client: InferenceServerClient | None = InferenceServerClient(url, channel_args=_channel_args(url))
 
     def get_config(self) -> dict[str, str]:
         """Return the parameters of the ensemble's model configuration; only a loaded model has one.
@@ -130,6 +131,13 @@ class GrpcTransport:
                 f"the connection to {self.url} broke ({text}); see the server's log, try again."
             )
         return ServerUnavailableError(f"no gRPC server answers at {self.url} ({text}); {START_ONE}.")
+
+
+def _channel_args(url: str) -> list[tuple[str, int]]:
+    """Return gRPC's options: messages as large as they get, and to this machine no proxy of the environment."""
+    local = url.startswith(("localhost:", "127.", "[::1]:"))
+    sizes = [(f"grpc.max_{way}_message_length", MAX_MESSAGE_BYTES) for way in ("send", "receive")]
+    return [*sizes, ("grpc.enable_http_proxy", 0 if local else 1)]
 
 
 def _input(name: str, array: NDArray[Any]) -> InferInput:

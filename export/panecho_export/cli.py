@@ -24,7 +24,7 @@ def export(
     """Make a model repository servable from a checkpoint, or from stand-in weights to try things out."""
     if (checkpoint is None) == (stand_in is None):
         raise typer.BadParameter("give either --checkpoint PATH or --stand-in SEED (stand-ins: try 0).")
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     console.print("Loading PyTorch and exporting PanEcho as TorchScript …")
     from panecho_export.errors import ExportError  # noqa: PLC0415 - torch takes seconds to import
     from panecho_export.repository import export_checkpoint, export_stand_in  # noqa: PLC0415 - as above

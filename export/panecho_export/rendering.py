@@ -80,22 +80,19 @@ def tasks_json() -> str:
     return json.dumps([task.describe() for task in TASKS], indent=1) + "\n"
 
 
-def _metadata(weights: Weights) -> str:
-    tasks = json.dumps([task.describe() for task in TASKS])
-    return _parameter("tasks", tasks) + "\n" + _parameter("weights", weights.to_json())
-
-
 def _parts(weights: Weights) -> dict[str, dict[str, str]]:
     """Return the rendered parts of each model's config.pbtxt by their names."""
+    tasks = _parameter("tasks", json.dumps([task.describe() for task in TASKS]))
+    identity = _parameter("weights", weights.to_json())
     return {
         "panecho": {
             "outputs": _block("output", _study_outputs()),
             "output_map": _ensemble_output_map(),
-            "metadata": _metadata(weights),
+            "metadata": f"{tasks}\n{identity}",
         },
         "preprocessing": {"limits": _parameter("max_clips", str(MAX_CLIPS))},
         "backbone": {"tensors": _backbone_tensors()},
-        "postprocessing": {"tensors": _postprocessing_tensors()},
+        "postprocessing": {"tensors": _postprocessing_tensors(), "metadata": identity},
     }
 
 

@@ -17,17 +17,17 @@ class Weights:
 
     Attributes:
         name: File name of the checkpoint, or ``stand-in SEED``, or ``none`` before an export.
+        notice: What everybody who reads an output must know.
         sha256: Of the checkpoint file; None for stand-ins.
         stand_in: Whether the outputs mean nothing clinically.
         licence: Licence, where it is known.
-        notice: What everybody who reads an output must know.
     """
 
     name: str
+    notice: str
     sha256: str | None = None
     stand_in: bool = False
     licence: str | None = None
-    notice: str | None = None
 
     def to_json(self) -> str:
         """Return the JSON object that the model's metadata holds."""

@@ -35,12 +35,13 @@ def serve(  # noqa: PLR0913 - one argument per option of the command
         metrics_port=metrics_port,
         log_file=log_file,
     )
-    console = Console(stderr=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(stop, signal.default_int_handler)
     try:
         _serve(settings, console)
     except ServerError as error:
-        console.print(f"panecho serve: {error}", style="red", highlight=False, markup=False)
+        console.print(f"panecho serve: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         console.print("Stopped.")
@@ -49,14 +50,15 @@ def serve(  # noqa: PLR0913 - one argument per option of the command
 def _serve(settings: Settings, console: Console) -> None:
     server = TritonServer(settings)
     started = time.monotonic()
-    console.print(f"Starting Triton on {settings.model_repository}; log: {settings.log_file}", highlight=False)
+    console.print(f"Starting Triton on {settings.model_repository}; log: {settings.log_file}")
     try:
         with console.status("Loading models") as status:
             server.start(lambda waiting: status.update(f"Loading models; not ready yet: {', '.join(waiting)}"))
-        console.print(f"Every model is ready after {time.monotonic() - started:.0f} s.", highlight=False)
-        console.print(f"  gRPC     {server.grpc_url}", highlight=False)
-        console.print(f"  HTTP     http://{server.http_url}", highlight=False)
-        console.print(f"  metrics  http://{settings.host}:{server.metrics_port}/metrics", highlight=False)
+        console.print(f"Every model is ready after {time.monotonic() - started:.0f} s.")
+        console.print(f"  gRPC     {server.grpc_url}")
+        console.print(f"  HTTP     http://{server.http_url}")
+        console.print(f"  metrics  http://{settings.host}:{server.metrics_port}/metrics")
+        console.print(server.weights_notice(), style="yellow")
         console.print("Ctrl-C stops it.")
         code = server.wait()
         raise ServerError(f"tritonserver ended by itself with status {code}; see {settings.log_file}.")

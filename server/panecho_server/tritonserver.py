@@ -1,5 +1,6 @@
 """Starts and stops ``tritonserver`` as a child that never outlives its parent."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPResponse
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +23,7 @@ from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAUL
 from panecho_server.wheel import Wheel, check_platform, find_libpython, find_wheel
 
 POLL_SECONDS = 0.2
+KILL_SECONDS = 5
 LOG_LINES_SHOWN = 15
 
 
@@ -128,10 +131,22 @@ class TritonServer:
     def is_ready(self, model: str) -> bool:
         """Tell whether ``model`` says that it is ready."""
         try:
-            with urllib.request.urlopen(f"http://{self.http_url}/v2/models/{model}/ready", timeout=5) as answer:
-                return bool(answer.status == 200)
+            with self._get(f"v2/models/{model}/ready") as answer:
+                return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
+
+    def _get(self, path: str) -> HTTPResponse:
+        """Ask the server itself: a proxy of the environment must not come between."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        answer: HTTPResponse = opener.open(f"http://{self.http_url}/{path}", timeout=5)
+        return answer
+
+    def weights_notice(self) -> str:
+        """Return what everybody who reads an output must know of the weights that the running server serves."""
+        with self._get("v2/models/panecho/config") as answer:
+            parameters = json.load(answer)["parameters"]
+        return str(json.loads(parameters["weights"]["string_value"])["notice"])
 
     def wait(self) -> int:
         """Wait until the server's process ends by itself; return its exit status."""
@@ -187,8 +202,11 @@ def _environment(wheel: Wheel, libpython: Path | None) -> dict[str, str]:
 
 
 def _kill_group(group: int) -> None:
-    """Kill what is left of the server's processes; normally nothing is."""
+    """Kill what is left of the server's processes, normally nothing, and wait until it is gone."""
+    deadline = time.monotonic() + KILL_SECONDS
     try:
-        os.killpg(group, signal.SIGKILL)
+        while time.monotonic() < deadline:
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(POLL_SECONDS / 4)
     except ProcessLookupError:
         return

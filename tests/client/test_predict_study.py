@@ -116,6 +116,12 @@ def test_deadline(server: TritonServer, cine: Path) -> None:
         quickly(panecho, cine)
 
 
+def test_proxy_is_not_on_the_way_to_this_machine(server: TritonServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nothing listens there
+    with PanEcho(server.grpc_url) as panecho:
+        assert panecho.weights.stand_in
+
+
 def test_http_port_is_not_the_grpc_port(server: TritonServer) -> None:
     with PanEcho(server.http_url) as panecho, pytest.raises(ServerUnavailableError, match="8000 is HTTP"):
         _ = panecho.tasks

@@ -38,6 +38,7 @@ def test_repository_is_current() -> None:
         (TASKS_JSON, "Left ventricular (LV) ejection", "Left ejection"),
         (Path("panecho/config.pbtxt"), '"AVStenosis" data_type', '"AvStenosis" data_type'),
         (Path("postprocessing/config.pbtxt"), '"video/EF" data_type', '"video/ef" data_type'),
+        (Path("postprocessing/config.pbtxt"), "panecho export", "panecho import"),
         (Path("backbone/config.pbtxt"), "dims: [ 58 ]", "dims: [ 57 ]"),
         (Path("preprocessing/config.pbtxt"), str(MAX_CLIPS), "7"),
     ],

@@ -28,7 +28,10 @@ class Serve:
         ports = [f"--{kind}-port=0" for kind in ("grpc", "http", "metrics")]
         command = [str(PANECHO), "serve", f"--model-repository={repository}", f"--log-file={self.log_file}", *ports]
         with self.output.open("wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+            environment = os.environ | {"http_proxy": "http://127.0.0.1:9"}  # a proxy that answers nothing
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=output, start_new_session=True, env=environment
+            )
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
@@ -76,6 +79,22 @@ def test_ctrl_c_leaves_no_process(serve: Serve) -> None:
     assert "Stopped." in serve.output.read_text()
     assert "Traceback" not in serve.output.read_text()
     assert "successfully loaded" in serve.log_file.read_text()
+    for told in (serve.output, serve.log_file):
+        assert "STAND-IN WEIGHTS" in told.read_text()
+
+
+@pytest.mark.slow
+def test_a_stop_while_models_load_leaves_no_process(repository: Path, tmp_path: Path) -> None:
+    serve = Serve(repository, tmp_path)
+    deadline = time.monotonic() + START_TIMEOUT
+    while "triton_python_backend_stub" not in {process.name() for process in serve.family()}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    family = serve.family()
+    os.killpg(serve.process.pid, signal.SIGINT)
+    assert serve.process.wait(STOP_TIMEOUT) == 0
+    assert_all_gone(family)
+    assert "Stopped." in serve.output.read_text()
 
 
 @pytest.mark.slow

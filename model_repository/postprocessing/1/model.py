@@ -1,5 +1,6 @@
 """Triton adapter of ``aggregation``."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ from aggregation import Clips, InvalidClipsError, predict, read_heads
 class TritonPythonModel:
     """Turns the logits of a request's clips into the outputs it asks for."""
 
-    def initialize(self, _args: dict[str, str]) -> None:
-        """Read the tasks."""
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the tasks; say in the log whose weights are served."""
         self.heads = read_heads(Path(__file__).with_name("tasks.json"))
+        parameters = json.loads(args["model_config"])["parameters"]
+        pb_utils.Logger.log_warn(json.loads(parameters["weights"]["string_value"])["notice"])
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request by itself."""

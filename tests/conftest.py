@@ -1,6 +1,7 @@
 """One exported repository and one real server for all tests."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from panecho_server import Settings, TritonServer
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("PANECHO_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+# A shell starts background jobs with SIGINT ignored, and their children inherit that; tests send it to our commands.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 MODEL_REPOSITORY ?= build/model_repository
 CHECKPOINT ?=
+FUZZ ?=
+FILES ?= ../shared/data
 
 .PHONY: help
 help: ## List the targets
@@ -37,11 +39,23 @@ test: setup ## Run all tests
 test-fast: setup ## Run the tests that take less than about ten seconds each
 	$(BIN)/python -m pytest -m "not slow"
 
+.PHONY: fuzz
+fuzz: setup ## Feed broken files to the preprocessing for a minute (FUZZ="--count 10000 --seconds 900" for more)
+	$(BIN)/python tests/fuzz/fuzz_preprocessing.py $(FUZZ)
+
+.PHONY: benchmark
+benchmark: setup ## Compare the preprocessing with pydicom, dcmtk and FFmpeg on the same files
+	$(BIN)/python benchmarks/preprocessing.py
+
+.PHONY: pictures
+pictures: setup ## Draw the pictures of docs/masking.md (FILES=folder with the three cines)
+	$(BIN)/python scripts/masking_pictures.py $(FILES)
+
 .PHONY: lint
 lint: setup ## Check style, types and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy client export preprocessing server scripts model_repository/postprocessing/1/aggregation.py tests
+	$(BIN)/mypy benchmarks client export preprocessing server scripts model_repository/postprocessing/1/aggregation.py tests
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.rendering --check model_repository
 

@@ -43,12 +43,14 @@ def cine() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Callable[[str], bytes]:
-    """Read a file that may not be copied into the repository, or skip the test."""
+def shared_folder() -> Path:
+    """Files that may not be copied into the repository; skips the test where the folder is missing."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs files that may not be redistributed, and there is no folder {SHARED}")
+    return SHARED
 
-    def read(name: str) -> bytes:
-        if not SHARED.is_dir():
-            pytest.skip(f"{name} may not be redistributed, and there is no folder {SHARED}")
-        return (SHARED / name).read_bytes()  # the folder is there, so a missing file is an error
 
-    return read
+@pytest.fixture(scope="session")
+def shared(request: pytest.FixtureRequest) -> Callable[[str], bytes]:
+    """Read one of those files; a file missing from the folder is an error."""
+    return lambda name: (request.getfixturevalue("shared_folder") / name).read_bytes()

@@ -7,14 +7,13 @@ from panecho_preprocessing.constants import (
     CROP,
     FRAME_STRIDE,
     MAX_CLIP_LENGTH,
-    MAX_FRAME_PIXELS,
+    MAX_FRAME_RATE,
     MAX_FRAME_STRIDE,
-    MAX_INFLATED_BYTES,
     MAX_NUM_CLIPS,
-    MAX_VIDEO_FRAMES,
     NUM_CLIPS,
     RESIZE,
 )
+from panecho_preprocessing.cores import available_cores, threads_per_instance
 from panecho_preprocessing.errors import (
     InvalidRequestError,
     NoUsableVideoError,
@@ -22,6 +21,7 @@ from panecho_preprocessing.errors import (
     VideoError,
     VideoErrorCode,
 )
+from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.options import Options
 from panecho_preprocessing.study import StudyClips, preprocess_study
 
@@ -31,20 +31,21 @@ __all__ = [
     "CROP",
     "FRAME_STRIDE",
     "MAX_CLIP_LENGTH",
-    "MAX_FRAME_PIXELS",
+    "MAX_FRAME_RATE",
     "MAX_FRAME_STRIDE",
-    "MAX_INFLATED_BYTES",
     "MAX_NUM_CLIPS",
-    "MAX_VIDEO_FRAMES",
     "NUM_CLIPS",
     "RESIZE",
     "InvalidRequestError",
+    "Limits",
     "NoUsableVideoError",
     "Options",
     "PreprocessingError",
     "StudyClips",
     "VideoError",
     "VideoErrorCode",
+    "available_cores",
     "preprocess_study",
+    "threads_per_instance",
     "video_clips",
 ]

@@ -1,7 +1,9 @@
 """From the bytes of one file to its clips."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,22 +12,31 @@ from panecho_preprocessing.constants import CROP
 from panecho_preprocessing.container import Container, sniff
 from panecho_preprocessing.dicom import open_dicom
 from panecho_preprocessing.errors import PreprocessingError, VideoError, VideoErrorCode
-from panecho_preprocessing.frames import FrameSource, WrongFrameCountError
+from panecho_preprocessing.frames import Cine, Frame, WrongFrameCountError
+from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.options import Options
 from panecho_preprocessing.quiet import quiet_pydicom
-from panecho_preprocessing.resize import resize_and_crop
 from panecho_preprocessing.sampling import clip_frames
-from panecho_preprocessing.video import VideoFile
+from panecho_preprocessing.video import open_video
+from panecho_preprocessing.view import Mask, find_view
 
 FileBytes = bytes | memoryview | NDArray[np.uint8]
 
+# So many frames, spread over the whole cine, are looked at to find its sector: what is shown then depends on the file
+# alone and not on the clips asked for. Eight in a row would lose a sixth of the sector of a slow heart.
+_PROBE = 8
 
-def video_clips(data: FileBytes, options: Options) -> NDArray[np.uint8]:
+
+def video_clips(
+    data: FileBytes, options: Options, *, threads: int = 1, limits: Limits | None = None
+) -> NDArray[np.uint8]:
     """Make the clips of one DICOM, AVI, MP4 or MPEG file. Only the frames that the clips need are decoded.
 
     Args:
         data: the whole file; it is not copied.
-        options: how many clips, how long, how far apart.
+        options: which clips, and what of each frame is shown.
+        threads: how many frames are decoded at a time; the result is the same.
+        limits: what the file may cost.
 
     Returns:
         uint8 [num_clips, clip_length, 224, 224, 3], channels in CHANNEL_ORDER; grey frames have three equal channels.
@@ -33,13 +44,18 @@ def video_clips(data: FileBytes, options: Options) -> NDArray[np.uint8]:
     Raises:
         VideoError: the file cannot be used; nothing else, whatever the bytes are.
     """
-    with open_source(data) as source:
-        return sample_clips(source, options)
+    with quiet_pydicom(), pool(threads) as executor, opened(data, limits or Limits()) as cine:
+        return sample_clips(cine, options, executor)
+
+
+def pool(threads: int) -> "nullcontext[None] | ThreadPoolExecutor":
+    """Return what runs `threads` things at a time, as a context; None as its value for one thread, which needs none."""
+    return ThreadPoolExecutor(threads) if threads > 1 else nullcontext()
 
 
 @contextmanager
-def open_source(data: FileBytes) -> Iterator[FrameSource]:
-    """Open a file's frames; whatever goes wrong with it until it is closed becomes a VideoError.
+def opened(data: FileBytes, limits: Limits) -> Iterator[Cine]:
+    """Open a file; whatever goes wrong with it until it is closed becomes a VideoError.
 
     Raises:
         VideoError: the file cannot be used.
@@ -47,9 +63,10 @@ def open_source(data: FileBytes) -> Iterator[FrameSource]:
     view = data.data if isinstance(data, np.ndarray) else memoryview(data)
     container = sniff(view)
     try:
-        with quiet_pydicom(), closing(_open(container, view)) as source:
-            _require_cine(source.count)
-            yield source
+        cine = open_dicom(view, limits) if container is Container.DICOM else open_video(view, limits)
+        with closing(cine.reader):
+            _require_cine(cine.reader.count)
+            yield cine
     except PreprocessingError:
         raise
     except Exception as error:  # noqa: BLE001  # decoders raise anything on broken bytes; other files must not suffer
@@ -59,17 +76,13 @@ def open_source(data: FileBytes) -> Iterator[FrameSource]:
         raise VideoError(code, f"the file is damaged or not understood ({type(error).__name__})") from None
 
 
-def sample_clips(source: FrameSource, options: Options) -> NDArray[np.uint8]:
+def sample_clips(cine: Cine, options: Options, executor: Executor | None) -> NDArray[np.uint8]:
     """Make the clips of an opened file; shapes and errors as `video_clips`."""
     try:
-        return _clips(source, source.count, options)
+        return _clips(cine, cine.reader.count, options, executor)
     except WrongFrameCountError as wrong:
         _require_cine(wrong.count)
-        return _clips(source, wrong.count, options)
-
-
-def _open(container: Container, data: memoryview) -> FrameSource:
-    return open_dicom(data) if container is Container.DICOM else VideoFile(data)
+        return _clips(cine, wrong.count, options, executor)
 
 
 def _require_cine(count: int) -> None:
@@ -79,10 +92,29 @@ def _require_cine(count: int) -> None:
         raise VideoError(VideoErrorCode.NOT_A_CINE, "a still of 1 frame; send a recording of several frames")
 
 
-def _clips(source: FrameSource, count: int, options: Options) -> NDArray[np.uint8]:
-    wanted = clip_frames(count, options)
+def _clips(cine: Cine, count: int, options: Options, executor: Executor | None) -> NDArray[np.uint8]:
+    seconds = None if cine.seconds is None else cine.seconds[:count]
+    wanted = clip_frames(count, options, seconds)
     clips = np.empty((*wanted.shape, CROP, CROP, 3), dtype=np.uint8)
-    distinct = np.unique(wanted).tolist()
-    for index, frame in zip(distinct, source.frames(distinct), strict=True):
-        clips[wanted == index] = resize_and_crop(frame)
+    policy: Mask = "none" if cine.is_cropped else options.mask
+    probed = [] if policy == "none" else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
+    for index, image in _images(cine, np.unique(wanted).tolist(), probed, policy, executor):
+        clips[wanted == index] = image
     return clips
+
+
+def _images(
+    cine: Cine, wanted: list[int], probed: list[int], policy: Mask, executor: Executor | None
+) -> Iterator[tuple[int, Frame]]:
+    """Give each frame wanted as the model is shown it, with its index; no frame is decoded twice."""
+    probe = dict(zip(probed, cine.reader.map(_unchanged, probed, executor), strict=True))
+    view = find_view(list(probe.values()), cine.regions, policy)
+    others = [index for index in wanted if index not in probe]
+    return chain(
+        ((index, view.apply(frame)) for index, frame in probe.items() if index in wanted),
+        zip(others, cine.reader.map(view.apply, others, executor), strict=True),
+    )
+
+
+def _unchanged(frame: Frame) -> Frame:
+    return frame

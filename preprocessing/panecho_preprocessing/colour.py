@@ -1,6 +1,8 @@
 """From stored samples to a grey or BGR frame of 8 bits (DICOM PS3.3 C.7.6.3.1.2)."""
 
+import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -14,6 +16,24 @@ from panecho_preprocessing.native import Samples
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422")
+
+
+def converter_by_precision(header: Header) -> Callable[[Samples, int], Frame]:
+    """Choose what turns samples into frames where each stream says how many bits a sample has; as `converter`."""
+
+    @functools.cache
+    def convert(precision: int) -> Callable[[Samples], Frame]:
+        return converter(replace(header, bits_stored=precision, bits_allocated=8 if precision <= 8 else 16))
+
+    return lambda samples, precision: convert(precision)(_checked(samples, header))
+
+
+def _checked(samples: Samples, header: Header) -> Samples:
+    """Hold what a codec returned against the header: what follows relies on it."""
+    shape = (header.rows, header.columns) if header.samples == 1 else (header.rows, header.columns, 3)
+    if samples.shape != shape:
+        raise VideoError(VideoErrorCode.SIZE_MISMATCH, "the compressed frame has another shape than the header says")
+    return samples
 
 
 def converter(header: Header) -> Callable[[Samples], Frame]:
@@ -66,7 +86,10 @@ def _to_8_bits(samples: Samples, header: Header) -> Frame:
 def _palette(header: Header) -> NDArray[np.uint8]:
     """Look every possible index up once: uint8 [256 or 65536, 3] in BGR order (PS3.3 C.7.9)."""
     indices = np.arange(1 << header.bits_allocated, dtype=f"u{header.bits_allocated // 8}")
-    table = apply_color_lut(indices, header.dataset)[..., :3]
+    try:
+        table = apply_color_lut(indices, header.dataset)[..., :3]
+    except Exception:  # noqa: BLE001  # pydicom raises many kinds on a broken palette
+        raise VideoError(VideoErrorCode.UNSUPPORTED_PIXELS, "the header's colour palette is broken") from None
     if table.dtype == np.uint16 and table.max() > 255:  # entries of 8 bits are sometimes written as 16
         table = table >> 8
     return np.ascontiguousarray(table[..., ::-1], dtype=np.uint8)

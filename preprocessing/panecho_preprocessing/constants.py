@@ -20,12 +20,4 @@ CHANNEL_ORDER: Literal["BGR", "RGB"] = "BGR"
 MAX_CLIP_LENGTH: Final = 64
 MAX_NUM_CLIPS: Final = 32
 MAX_FRAME_STRIDE: Final = 16
-
-# A 4K screen capture (4096 x 2160); the largest ultrasound frames are about a megapixel.
-MAX_FRAME_PIXELS: Final = 4096 * 2160
-
-# Frames of an AVI, MP4 or MPEG can only be reached through those before them: five minutes at 30 per second.
-MAX_VIDEO_FRAMES: Final = 9000
-
-# A deflated DICOM may grow a thousandfold.
-MAX_INFLATED_BYTES: Final = 1 << 29
+MAX_FRAME_RATE: Final = 200

@@ -6,6 +6,7 @@ from enum import Enum
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
 _MPEG_STARTS = (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")  # program stream, elementary stream
+_TRANSPORT_PACKET = 188  # bytes, each packet beginning with a G (ISO/IEC 13818-1)
 
 
 class Container(Enum):
@@ -28,9 +29,15 @@ def sniff(data: memoryview) -> Container:
         raise VideoError(VideoErrorCode.EMPTY_FILE, "the file has 0 bytes")
     if head[128:] == b"DICM" or _starts_like_a_data_set(head, len(data)):
         return Container.DICOM
-    if _is_avi(head) or _is_mp4(head) or head.startswith(_MPEG_STARTS):
+    if is_video(data):
         return Container.VIDEO
     raise VideoError(VideoErrorCode.NOT_A_VIDEO, "the file is neither DICOM, AVI, MP4 nor MPEG")
+
+
+def is_video(data: memoryview) -> bool:
+    """Whether the first bytes are those of an AVI, MP4 or MPEG, which FFmpeg may then open."""
+    head = bytes(data[:132])
+    return _is_avi(head) or _is_mp4(head) or head.startswith(_MPEG_STARTS) or _is_transport_stream(data)
 
 
 def _is_avi(head: bytes) -> bool:
@@ -39,7 +46,11 @@ def _is_avi(head: bytes) -> bool:
 
 def _is_mp4(head: bytes) -> bool:
     # The box is a few dozen bytes long; its size begins with a zero, which no playlist (a text) does.
-    return head[0] == 0 and head[4:8] == b"ftyp"
+    return head[:1] == b"\0" and head[4:8] == b"ftyp"
+
+
+def _is_transport_stream(data: memoryview) -> bool:
+    return len(data) > 2 * _TRANSPORT_PACKET and bytes(data[: 2 * _TRANSPORT_PACKET + 1 : _TRANSPORT_PACKET]) == b"GGG"
 
 
 def _starts_like_a_data_set(head: bytes, size: int) -> bool:

@@ -1,110 +1,86 @@
-"""DICOM cines: which codec reads which transfer syntax. A further codec is one more file and one more line here."""
+"""DICOM cines: header, frames, timing and regions of one file."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEGBaseline8Bit,
-    RLELossless,
-)
-
-from panecho_preprocessing import colour, jpeg, rle
-from panecho_preprocessing.encapsulated import split_frames
+from panecho_preprocessing import colour
+from panecho_preprocessing.container import is_video
+from panecho_preprocessing.encapsulated import concatenate, split_frames
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Frame
+from panecho_preprocessing.frames import Cine, Frame, FrameReader, T
 from panecho_preprocessing.header import Header, read_header
+from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.native import NativeFrames
-
-_NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian}
-
-# What to do with the compressions that are not read, by the start of their UID (PS3.6 annex A).
-_ADVICE = {
-    "1.2.840.10008.1.2.4.5": "decompress the file first, for example with dcmdjpeg",  # JPEG
-    "1.2.840.10008.1.2.4.7": "decompress the file first, for example with dcmdjpeg",  # JPEG lossless
-    "1.2.840.10008.1.2.4.8": "decompress the file first, for example with dcmdjpls",  # JPEG-LS
-    "1.2.840.10008.1.2.4.9": "decompress the file first, for example with gdcmconv --raw",  # JPEG 2000
-    "1.2.840.10008.1.2.4.10": "send the MPEG or MP4 stream inside it as a file",
-}
-# PS3.6 names that pydicom 3.0 does not know.
-_NAMES = {
-    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
-    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
-    "1.2.840.10008.1.2.4.112": "JPEG XL",
-}
-_ADVICE_FOR_OTHERS = "convert the file to Explicit VR Little Endian (uncompressed) or JPEG Baseline first"
+from panecho_preprocessing.timing import frame_seconds
+from panecho_preprocessing.transfer_syntax import CODECS, NATIVE, VIDEO, unsupported
+from panecho_preprocessing.video import VideoFile
 
 
 @dataclass(frozen=True, slots=True)
-class DicomCine:
-    """The frames of one DICOM file."""
+class StoredFrames:
+    """Frames that are stored one by one, each of which can be decoded by itself."""
 
     count: int
     decode: Callable[[int], Frame]
 
-    def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
-        """Decode the frames asked for and no others.
+    def map(self, function: Callable[[Frame], T], indices: Sequence[int], executor: Executor | None) -> Iterator[T]:
+        """Decode the frames asked for and no others; see `FrameReader.map`.
 
         Raises:
             VideoError: what the codec raised, with the frame's number; CORRUPT_FRAME for anything unforeseen.
         """
-        for index in indices:
-            try:
-                frame = self.decode(index)
-            except VideoError as error:
-                raise VideoError(error.code, f"frame {index}: {error.reason}") from None
-            except Exception as error:  # noqa: BLE001  # libraries raise many kinds on broken data
-                kind = type(error).__name__
-                raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"frame {index} cannot be decoded ({kind})") from None
-            yield frame
+        run = map if executor is None else executor.map
+        return run(lambda index: function(self._decode(index)), indices)
+
+    def _decode(self, index: int) -> Frame:
+        try:
+            return self.decode(index)
+        except VideoError as error:
+            raise VideoError(error.code, f"frame {index}: {error.reason}") from None
+        except Exception as error:  # noqa: BLE001  # libraries raise many kinds on broken data
+            kind = type(error).__name__
+            raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"frame {index} cannot be decoded ({kind})") from None
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def open_dicom(data: memoryview) -> DicomCine:
+def open_dicom(data: memoryview, limits: Limits) -> Cine:
     """Read the header and find the frames; none is decoded yet.
 
     Raises:
         VideoError: the file cannot be used.
         Exception: whatever pydicom raises on a broken file.
     """
-    header = read_header(data)
+    header = read_header(data, limits)
+    reader = _reader(header, limits)
+    return Cine(reader=reader, seconds=frame_seconds(header.dataset, reader.count), regions=header.regions)
+
+
+def _reader(header: Header, limits: Limits) -> FrameReader:
     syntax = header.transfer_syntax
-    if syntax in _NATIVE or (syntax is None and not header.undefined_length):
-        return _native(header)
-    if syntax == JPEGBaseline8Bit:
-        encoded = split_frames(header, jpeg.starts_frame)
-        return DicomCine(_at_least_one(len(encoded)), lambda index: jpeg.decode(encoded[index], header))
-    if syntax == RLELossless:
-        encoded = split_frames(header, rle.starts_frame)
+    if syntax in NATIVE or (syntax is None and not header.undefined_length):
+        stored = NativeFrames(header)
         to_frame = colour.converter(header)
-        return DicomCine(_at_least_one(len(encoded)), lambda index: to_frame(rle.decode(encoded[index], header)))
-    raise _unsupported(syntax)
-
-
-def _native(header: Header) -> DicomCine:
-    stored = NativeFrames(header)
-    to_frame = colour.converter(header)
-    return DicomCine(stored.count, lambda index: to_frame(stored.decode(index)))
-
-
-def _at_least_one(count: int) -> int:
-    if count == 0:
+        return StoredFrames(stored.count, lambda index: to_frame(stored.decode(index)))
+    if syntax in VIDEO:
+        return _video(header, limits)
+    if syntax not in CODECS:
+        raise unsupported(syntax)
+    codec = CODECS[syntax]
+    encoded = split_frames(header, codec.starts_frame)
+    if not encoded:
         raise VideoError(VideoErrorCode.TRUNCATED, "the file holds no complete frame")
-    return count
+    decode = codec.decoder(header)
+    return StoredFrames(len(encoded), lambda index: decode(encoded[index]))
 
 
-def _unsupported(syntax: UID | None) -> VideoError:
-    code = VideoErrorCode.UNSUPPORTED_TRANSFER_SYNTAX
-    if syntax is None or not re.fullmatch(r"[0-9.]{1,64}", syntax):
-        return VideoError(code, f"the file names no valid transfer syntax; {_ADVICE_FOR_OTHERS}")
-    name = _NAMES.get(syntax, UID(syntax).name)
-    shown = f"{syntax} ({name if name != syntax else 'private or unknown'})"
-    advice = next((_ADVICE[start] for start in _ADVICE if syntax.startswith(start)), _ADVICE_FOR_OTHERS)
-    return VideoError(code, f"transfer syntax {shown} is not read; {advice}")
+def _video(header: Header, limits: Limits) -> FrameReader:
+    """Open the MPEG or MP4 stream that the fragments hold between them (PS3.5 8.2.5 to 8.2.9)."""
+    stream = concatenate(header)
+    if not stream:
+        raise VideoError(VideoErrorCode.TRUNCATED, "the file holds no complete fragment of its video")
+    if not is_video(stream):
+        raise VideoError(VideoErrorCode.UNREADABLE_VIDEO, "the DICOM file's video is neither MPEG nor MP4")
+    return VideoFile(stream, limits)

@@ -39,6 +39,12 @@ def split_frames(header: Header, starts_frame: Callable[[memoryview], bool]) -> 
     return [[item.value for item in fragments[start:end]] for start, end in bounds]
 
 
+def concatenate(header: Header) -> memoryview:
+    """Return what all fragments hold together: a video's stream, which belongs to no frame in particular."""
+    fragments = [item.value for item in _items(header.pixels)][1:]
+    return fragments[0] if len(fragments) == 1 else memoryview(b"".join(fragments))
+
+
 def _items(data: memoryview) -> Iterator[_Item]:
     """Walk the items up to the delimiter, or to where the data ends or stops making sense."""
     position = 0

@@ -6,7 +6,7 @@ PreprocessingError
 └── VideoError                  one file cannot be used; the others can
 
 Messages name a file by its index and say what to do. They hold no value of a DICOM header other than its transfer
-syntax, photometric interpretation and sizes, so they can be logged.
+syntax, SOP class, modality, photometric interpretation and sizes, so they can be logged.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,16 @@ class VideoErrorCode(StrEnum):
 
     EMPTY_FILE = "EMPTY_FILE"
     NOT_A_VIDEO = "NOT_A_VIDEO"
+    NOT_ULTRASOUND = "NOT_ULTRASOUND"
     NOT_A_CINE = "NOT_A_CINE"
+    SPECTRAL_DOPPLER = "SPECTRAL_DOPPLER"
+    M_MODE = "M_MODE"
+    VOLUME = "VOLUME"
+    STRUCTURED_REPORT = "STRUCTURED_REPORT"
+    WAVEFORM = "WAVEFORM"
+    DICOMDIR = "DICOMDIR"
     NO_PIXEL_DATA = "NO_PIXEL_DATA"
+    NO_FRAME_RATE = "NO_FRAME_RATE"
     UNSUPPORTED_TRANSFER_SYNTAX = "UNSUPPORTED_TRANSFER_SYNTAX"
     UNSUPPORTED_PIXELS = "UNSUPPORTED_PIXELS"
     TOO_LARGE = "TOO_LARGE"

@@ -10,8 +10,10 @@ from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from panecho_preprocessing.constants import MAX_FRAME_PIXELS, MAX_INFLATED_BYTES
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
+from panecho_preprocessing.limits import Limits
+from panecho_preprocessing.objects import require_echo
+from panecho_preprocessing.regions import Region, read_regions
 
 _PALETTE = [
     f"{prefix}{colour}PaletteColorLookupTable{part}"
@@ -29,6 +31,14 @@ _READ = [
     "BitsStored",
     "PixelRepresentation",
     "ExtendedOffsetTable",
+    "SOPClassUID",
+    "Modality",
+    "SequenceOfUltrasoundRegions",
+    "FrameTime",
+    "FrameTimeVector",
+    "FrameIncrementPointer",
+    "CineRate",
+    "RecommendedDisplayFrameRate",
     *_PALETTE,
 ]
 
@@ -55,7 +65,11 @@ class Header:
     pixels: memoryview
     undefined_length: bool
     words: bool
+    regions: tuple[Region, ...]
     dataset: Dataset
+
+
+_INFLATE_STEP = 1 << 20
 
 
 class _Reader:
@@ -79,22 +93,25 @@ class _Reader:
         return self._position
 
 
-def read_header(data: memoryview) -> Header:
+def read_header(data: memoryview, limits: Limits) -> Header:
     """Read a DICOM file up to its pixel data.
 
     Args:
         data: the whole file; preamble and file meta information (PS3.10 7.1) may be missing.
+        limits: what the file may cost.
 
     Raises:
-        VideoError: NO_PIXEL_DATA, UNREADABLE_DICOM, UNSUPPORTED_PIXELS or TOO_LARGE.
+        VideoError: what the object is, if no 2D ultrasound image; UNREADABLE_DICOM, UNSUPPORTED_PIXELS or TOO_LARGE.
         Exception: whatever pydicom raises on a broken file.
     """
     deflated = _deflated_part(data)
     if deflated is not None:
-        data = _inflate(deflated)
+        data = _inflate(deflated, limits.max_inflated_bytes)
     reader = _Reader(data)
     dataset = dcmread(reader, stop_before_pixels=True, force=True, specific_tags=_READ)  # stops at the pixels' tag
     implicit, little_endian = dataset.original_encoding
+    regions = read_regions(dataset)
+    require_echo(dataset, regions)
     vr, undefined_length, pixels = _pixel_element(data[reader.tell() :], bool(implicit), bool(little_endian))
     bits_allocated = _number(dataset, "BitsAllocated")
     header = Header(
@@ -114,9 +131,10 @@ def read_header(data: memoryview) -> Header:
         pixels=pixels,
         undefined_length=undefined_length,
         words=vr == b"OW",
+        regions=regions,
         dataset=dataset,
     )
-    _check(header)
+    _check(header, limits.max_frame_pixels)
     return header
 
 
@@ -139,11 +157,15 @@ def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag.group != 0x0002
 
 
-def _inflate(data: memoryview) -> memoryview:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflater.decompress(data, MAX_INFLATED_BYTES)
-    if inflater.unconsumed_tail:
-        raise VideoError(VideoErrorCode.TOO_LARGE, f"the deflated file inflates to over {MAX_INFLATED_BYTES} bytes")
+def _inflate(data: memoryview, limit: int) -> memoryview:
+    """Inflate step by step into one buffer: a bomb is noticed at the limit, and never held twice."""
+    inflater, inflated = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
+    waiting: bytes | memoryview = data
+    while waiting and not inflater.eof:
+        inflated += inflater.decompress(waiting, _INFLATE_STEP)
+        waiting = inflater.unconsumed_tail
+        if len(inflated) > limit:
+            raise VideoError(VideoErrorCode.TOO_LARGE, f"the deflated file inflates to over {limit} bytes")
     return memoryview(inflated)
 
 
@@ -153,7 +175,7 @@ def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tup
     if len(data) < 12 or struct.unpack_from(f"{order}HH", data) != (0x7FE0, 0x0010):
         raise VideoError(
             VideoErrorCode.NO_PIXEL_DATA,
-            "the DICOM file holds no pixel data (a report or waveform?), or is cut off before it",
+            "the DICOM file holds no pixel data, or is cut off before it",
         )
     vr = b"OW" if implicit else bytes(data[4:6])
     start = 8 if implicit else 12
@@ -174,13 +196,13 @@ def _number(dataset: Dataset, keyword: str, default: int | None = None) -> int:
         return default
 
 
-def _check(header: Header) -> None:
+def _check(header: Header, max_pixels: int) -> None:
     if header.rows < 1 or header.columns < 1:
         raise VideoError(VideoErrorCode.UNREADABLE_DICOM, "Rows or Columns is 0")
-    if header.rows * header.columns > MAX_FRAME_PIXELS:
+    if header.rows * header.columns > max_pixels:
         raise VideoError(
             VideoErrorCode.TOO_LARGE,
-            f"frames of {header.columns} x {header.rows} pixels are over the limit of {MAX_FRAME_PIXELS} pixels",
+            f"frames of {header.columns} x {header.rows} pixels are over the limit of {max_pixels} pixels",
         )
     samples, allocated, stored = header.samples, header.bits_allocated, header.bits_stored
     if samples not in (1, 3) or allocated not in (8, 16) or not 1 <= stored <= allocated:

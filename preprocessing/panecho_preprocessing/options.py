@@ -1,22 +1,28 @@
-"""What a request may choose: how many clips of a video, how long, how far apart, and what a bad file does."""
+"""What a request may choose: which clips of a video, what of its frames is shown, and what a bad file does."""
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from panecho_preprocessing.constants import (
     CLIP_LENGTH,
     FRAME_STRIDE,
     MAX_CLIP_LENGTH,
+    MAX_FRAME_RATE,
     MAX_FRAME_STRIDE,
     MAX_NUM_CLIPS,
     NUM_CLIPS,
 )
 from panecho_preprocessing.errors import InvalidRequestError
+from panecho_preprocessing.view import Mask
+
+OnError = Literal["skip", "fail"]
 
 _LIMITS = {"num_clips": MAX_NUM_CLIPS, "clip_length": MAX_CLIP_LENGTH, "frame_stride": MAX_FRAME_STRIDE}
+_CHOICES = {"on_error": get_args(OnError), "mask": get_args(Mask)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,10 @@ class Options:
         num_clips: clips taken from each video, evenly spaced.
         clip_length: frames in a clip.
         frame_stride: take every n-th frame of the video.
+        frame_rate: frames per second to which a video is resampled first, nearest frame; None takes its frames as they
+            are, as the published model does.
+        mask: what of a DICOM's frames is shown: its sector ("auto"), its header's region ("region") or all ("none").
+            AVI and MP4 are taken as they are.
         on_error: leave out a file that cannot be used ("skip") or refuse the request ("fail").
 
     Raises:
@@ -36,14 +46,17 @@ class Options:
     num_clips: int = NUM_CLIPS
     clip_length: int = CLIP_LENGTH
     frame_stride: int = FRAME_STRIDE
-    on_error: Literal["skip", "fail"] = "skip"
+    frame_rate: float | None = None
+    mask: Mask = "auto"
+    on_error: OnError = "skip"
 
     def __post_init__(self) -> None:
         """Check every value."""
         for name in _LIMITS:
             _check_count(name, getattr(self, name))
-        if self.on_error not in ("skip", "fail"):
-            raise InvalidRequestError(f'on_error={_show(self.on_error)}: must be "skip" or "fail"')
+        for name, choices in _CHOICES.items():
+            _check_choice(name, getattr(self, name), choices)
+        _check_frame_rate(self.frame_rate)
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, object]) -> "Options":
@@ -59,13 +72,38 @@ class Options:
         for parameter in parameters:
             _reject_misspelling(parameter, names)
         chosen = {name: parameters[name] for name in names if name in parameters}
-        counts = {name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS}
-        return cls(**{**chosen, **counts})  # type: ignore[arg-type]  # __post_init__ checks on_error
+        numbers: dict[str, object] = {
+            name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS
+        }
+        if "frame_rate" in chosen:
+            numbers["frame_rate"] = _number(chosen["frame_rate"])
+        return cls(**{**chosen, **numbers})  # type: ignore[arg-type]  # __post_init__ checks every value
 
 
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LIMITS[name]:
         raise InvalidRequestError(f"{name}={_show(value)}: must be a whole number from 1 to {_LIMITS[name]}")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        allowed = " or ".join(f'"{choice}"' for choice in choices)
+        raise InvalidRequestError(f"{name}={_show(value)}: must be {allowed}")
+
+
+def _check_frame_rate(value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= MAX_FRAME_RATE:
+        raise InvalidRequestError(f"frame_rate={_show(value)}: must be frames per second, from 1 to {MAX_FRAME_RATE}")
+
+
+def _number(value: object) -> object:
+    """Turn the text of a number into it; whatever else was sent is left for the check."""
+    try:
+        return float(value) if isinstance(value, str) and math.isfinite(float(value)) else value
+    except ValueError:
+        return value
 
 
 def _whole_number(name: str, value: object) -> int:

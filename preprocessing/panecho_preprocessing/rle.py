@@ -1,14 +1,16 @@
-"""RLE Lossless frames (transfer syntax 1.2.840.10008.1.2.5, DICOM PS3.5 annex G), decoded by pydicom."""
+"""RLE Lossless frames (transfer syntax 1.2.840.10008.1.2.5, DICOM PS3.5 annex G)."""
 
+import itertools
 import struct
-from typing import Any
+from collections.abc import Callable
 
+import imagecodecs
 import numpy as np
-from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import RLELossless
 
+from panecho_preprocessing import colour
 from panecho_preprocessing.encapsulated import EncodedFrame
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
+from panecho_preprocessing.frames import Frame
 from panecho_preprocessing.header import Header
 from panecho_preprocessing.native import Samples
 
@@ -21,26 +23,30 @@ def starts_frame(fragment: memoryview) -> bool:
     return bool(1 <= segments <= 15 and first == 64)
 
 
-def decode(encoded: EncodedFrame, header: Header) -> Samples:
-    """Decode one frame.
+def decoder(header: Header) -> Callable[[EncodedFrame], Frame]:
+    """Return what turns one frame's fragments into a frame; see `jpeg.decoder`."""
+    to_frame = colour.converter(header)
+    return lambda encoded: to_frame(_decode_samples(encoded, header))
 
-    Returns:
-        The samples as stored, before any colour conversion: [rows, columns] or [rows, columns, 3], 8 or 16 bits.
 
-    Raises:
-        RuntimeError: the frame does not hold the samples that the header announces.
-    """
-    layout: dict[str, Any] = {
-        "number_of_frames": 1,
-        "rows": header.rows,
-        "columns": header.columns,
-        "samples_per_pixel": header.samples,
-        "planar_configuration": 1,
-        "photometric_interpretation": "MONOCHROME2" if header.samples == 1 else "RGB",
-        "bits_allocated": header.bits_allocated,
-        "bits_stored": header.bits_allocated,
-        "pixel_representation": 0,
-        "pixel_keyword": "PixelData",
-    }
-    samples, _ = get_decoder(RLELossless).as_array(encapsulate([b"".join(encoded)]), index=0, raw=True, **layout)
-    return np.asarray(samples)
+def _decode_samples(encoded: EncodedFrame, header: Header) -> Samples:
+    """Return the samples, [rows, columns] or [rows, columns, 3], stored plane by plane and byte by byte."""
+    bytes_per_sample = header.bits_allocated // 8
+    segments = _segments(memoryview(b"".join(encoded)))
+    if len(segments) != header.samples * bytes_per_sample:
+        raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"the RLE frame has {len(segments)} segments")
+    # The most significant byte of each sample comes first.
+    samples = np.empty((header.samples, bytes_per_sample, header.rows * header.columns), np.uint8)
+    for segment, target in zip(segments, samples.reshape(len(segments), -1), strict=True):
+        unpacked = np.frombuffer(imagecodecs.packbits_decode(bytes(segment)), np.uint8)
+        target[:] = unpacked[: target.size]  # the padding of a segment may follow
+    planes = np.moveaxis(samples, 1, -1).copy().view(f">u{bytes_per_sample}")
+    planes = planes.reshape(header.samples, header.rows, header.columns)
+    return planes[0] if header.samples == 1 else planes.transpose(1, 2, 0)
+
+
+def _segments(frame: memoryview) -> list[memoryview]:
+    """Cut a frame at the offsets of its 64-byte header (PS3.5 G.5)."""
+    count, *offsets = struct.unpack_from("<16I", frame)
+    bounds = [*offsets[:count], len(frame)]
+    return [frame[start:end] for start, end in itertools.pairwise(bounds)]

@@ -3,7 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.options import Options
+
+# Times nearer than this, in seconds, are the same: sums of milliseconds are not exact.
+_SAME = 1e-6
 
 
 def clip_starts(frame_count: int, options: Options) -> NDArray[np.int64]:
@@ -30,12 +34,40 @@ def clip_starts(frame_count: int, options: Options) -> NDArray[np.int64]:
     return np.linspace(0, last_start, options.num_clips).round().astype(np.int64)
 
 
-def clip_frames(frame_count: int, options: Options) -> NDArray[np.int64]:
+def clip_frames(frame_count: int, options: Options, seconds: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
     """Index of every frame of every clip; a clip that runs past the end of the video repeats the last frame.
+
+    Args:
+        frame_count: frames in the video, at least 1.
+        options: number of clips, their length and stride, and the rate to resample to, if any.
+        seconds: when each frame was taken, ascending from 0; needed for a rate.
 
     Returns:
         int64 [num_clips, clip_length].
+
+    Raises:
+        VideoError: NO_FRAME_RATE.
     """
+    frames = np.arange(frame_count) if options.frame_rate is None else resampled(seconds, options.frame_rate)
     steps = np.arange(options.clip_length) * options.frame_stride
-    frames = clip_starts(frame_count, options)[:, None] + steps
-    return np.minimum(frames, frame_count - 1)
+    indices = clip_starts(len(frames), options)[:, None] + steps
+    taken: NDArray[np.int64] = frames[np.minimum(indices, len(frames) - 1)]
+    return taken
+
+
+def resampled(seconds: NDArray[np.float64] | None, rate: float) -> NDArray[np.int64]:
+    """Index of the frame nearest to each tick of a clock that runs at `rate` per second, from first frame to last.
+
+    Example:
+        >>> resampled(np.array([0, 0.02, 0.04, 0.06, 0.08]), rate=25)
+        array([0, 2, 4])
+    """
+    if seconds is None:
+        raise VideoError(
+            VideoErrorCode.NO_FRAME_RATE,
+            "the file does not tell when its frames were taken; leave out frame_rate",
+        )
+    ticks = np.arange(int(seconds[-1] * rate + _SAME) + 1) / rate
+    after = np.searchsorted(seconds, ticks - _SAME).clip(1, len(seconds) - 1)
+    nearer_before = ticks - seconds[after - 1] <= seconds[after] - ticks + _SAME
+    return np.where(nearer_before, after - 1, after).astype(np.int64)

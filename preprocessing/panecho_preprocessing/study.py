@@ -1,13 +1,17 @@
 """From the bytes of one request to the clips of its study."""
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.clips import open_source, sample_clips
+from panecho_preprocessing.clips import opened, pool, sample_clips
 from panecho_preprocessing.errors import InvalidRequestError, NoUsableVideoError, VideoError
+from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.options import Options
+from panecho_preprocessing.quiet import quiet_pydicom
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,40 +29,78 @@ class StudyClips:
     video_status: tuple[str, ...]
 
 
-def preprocess_study(
-    video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64], options: Options, *, max_clips: int
+def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind of setting
+    video_bytes: NDArray[np.uint8],
+    video_sizes: NDArray[np.int64],
+    options: Options,
+    *,
+    max_clips: int,
+    threads: int = 1,
+    limits: Limits | None = None,
 ) -> StudyClips:
     """Make the clips of every file of a request. A file that cannot be used harms no other.
 
     Args:
         video_bytes: uint8 [total], the files one after another.
         video_sizes: int64 [N], the size of each file.
-        options: how many clips of each file, how long, how far apart, and whether a bad file fails the request.
-        max_clips: how many clips the model takes from one request.
+        options: which clips of each file, what of its frames is shown, and whether a bad file fails the request.
+        max_clips: how many clips the model takes from one request; each file that opens counts.
+        threads: how many files, and how many frames, are worked on at a time; the result is the same.
+        limits: what each file may cost.
 
     Raises:
         InvalidRequestError: sizes and bytes do not fit, there would be too many clips, or a file cannot be used and
             `options.on_error` is "fail".
         NoUsableVideoError: no file can be used.
     """
-    clips: list[NDArray[np.uint8]] = []
-    clip_video: list[int] = []
-    statuses: list[str] = []
-    for index, data in enumerate(_split(video_bytes, video_sizes)):
-        try:
-            with open_source(data) as source:
-                _check_room(len(clip_video), max_clips, options, len(video_sizes))
-                clips.append(sample_clips(source, options))
-        except VideoError as error:
-            if options.on_error == "fail":
-                raise InvalidRequestError(f"video_sizes[{index}]: {error}") from None
-            statuses.append(str(error))
-        else:
-            clip_video += [index] * options.num_clips
-            statuses.append("ok")
+    files = _split(video_bytes, video_sizes)
+    work = _Work(options, max_clips, len(files), limits or Limits())
+    with quiet_pydicom(), pool(threads) as videos, pool(threads) as frames:
+        run = map if videos is None else videos.map
+        outcomes = list(run(lambda file: work.outcome(file, frames), files))
+    clips = [outcome for outcome in outcomes if not isinstance(outcome, VideoError)]
+    statuses = [str(outcome) if isinstance(outcome, VideoError) else "ok" for outcome in outcomes]
+    if options.on_error == "fail":
+        _require_all(outcomes)
     if not clips:
         raise NoUsableVideoError(statuses)
-    return StudyClips(np.concatenate(clips), np.array(clip_video, dtype=np.int32), tuple(statuses))
+    used = [index for index, status in enumerate(statuses) if status == "ok"]
+    return StudyClips(np.concatenate(clips), np.repeat(used, options.num_clips).astype(np.int32), tuple(statuses))
+
+
+class _Work:
+    """What the files of one request share: options, limits, and the room that the model has for clips."""
+
+    def __init__(self, options: Options, max_clips: int, files: int, limits: Limits) -> None:
+        self._options = options
+        self._max_clips = max_clips
+        self._files = files
+        self._limits = limits
+        self._opened = 0
+        self._lock = Lock()
+
+    def outcome(self, file: memoryview, executor: Executor | None) -> NDArray[np.uint8] | VideoError:
+        """Return a file's clips, or why there are none; raise InvalidRequestError when they no longer fit."""
+        try:
+            with opened(file, self._limits) as cine:
+                self._take_room()
+                return sample_clips(cine, self._options, executor)
+        except VideoError as error:
+            return error
+
+    def _take_room(self) -> None:
+        """Refuse before decoding the file whose clips no longer fit."""
+        with self._lock:
+            self._opened += 1
+            needed = self._opened * self._options.num_clips
+        if needed > self._max_clips:
+            raise InvalidRequestError(_no_room(needed, self._max_clips, self._options.num_clips, self._files))
+
+
+def _require_all(outcomes: list[NDArray[np.uint8] | VideoError]) -> None:
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, VideoError):
+            raise InvalidRequestError(f"video_sizes[{index}]: {outcome}")
 
 
 def _split(video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64]) -> list[memoryview]:
@@ -82,15 +124,11 @@ def _split(video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64]) -> li
     return files
 
 
-def _check_room(made: int, max_clips: int, options: Options, files: int) -> None:
-    """Refuse before decoding the file whose clips no longer fit."""
-    wanted = options.num_clips
-    if made + wanted <= max_clips:
-        return
-    fitting = max_clips // wanted
-    split = f"send at most {fitting} videos per request with num_clips={wanted}, or " if fitting else ""
-    raise InvalidRequestError(
-        f"the request makes more clips ({made + wanted} or more; up to {files * wanted} from {files} files) than the "
+def _no_room(needed: int, max_clips: int, num_clips: int, files: int) -> str:
+    fitting = max_clips // num_clips
+    split = f"send at most {fitting} videos per request with num_clips={num_clips}, or " if fitting else ""
+    return (
+        f"the request makes more clips ({needed} or more; up to {files * num_clips} from {files} files) than the "
         f"limit of {max_clips}: {split}lower num_clips; gather clip_logits of the requests and aggregate them with the "
         "`postprocessing` model"
     )

@@ -1,18 +1,26 @@
 """AVI, MP4 and MPEG through OpenCV's FFmpeg."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from panecho_preprocessing.constants import MAX_FRAME_PIXELS, MAX_VIDEO_FRAMES
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Frame, WrongFrameCountError
+from panecho_preprocessing.frames import Cine, Frame, T, WrongFrameCountError
+from panecho_preprocessing.limits import Limits
 
 # OpenCV seeks by decoding 16 frames or so before the one asked for; under about twice that, walking is faster.
 _SEEK_GAP = 32
+
+
+def open_video(data: memoryview, limits: Limits) -> Cine:
+    """Open an AVI, MP4 or MPEG file; errors as `VideoFile`."""
+    reader = VideoFile(data, limits)
+    return Cine(reader=reader, seconds=reader.seconds, is_cropped=True)
 
 
 class VideoFile:
@@ -22,14 +30,18 @@ class VideoFile:
         VideoError: UNREADABLE_VIDEO or TOO_LARGE.
     """
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, limits: Limits) -> None:
         self._file = os.fdopen(os.memfd_create("video"), "wb", buffering=0)
         try:
             _write_all(self._file.fileno(), data)
-            self.count = self._count_packets()
+            self.count, self.seconds = self._count_packets(limits)
         except BaseException:
             self.close()
             raise
+
+    def map(self, function: Callable[[Frame], T], indices: Sequence[int], _executor: Executor | None) -> Iterator[T]:
+        """Decode one frame after the other, as the stream demands; see `FrameReader.map`."""
+        return map(function, self.frames(indices))
 
     def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
         """Decode `indices` in order; frames between them are decoded too, but not converted to pixels."""
@@ -58,20 +70,21 @@ class VideoFile:
         finally:
             capture.release()
 
-    def _count_packets(self) -> int:
+    def _count_packets(self, limits: Limits) -> tuple[int, NDArray[np.float64] | None]:
         """Count the frames that are there, without decoding them: containers announce frames they do not hold."""
         with self._opened() as capture:
-            _check_size(capture)
+            _check_size(capture, limits.max_frame_pixels)
+            rate = float(capture.get(cv2.CAP_PROP_FPS))
             capture.set(cv2.CAP_PROP_FORMAT, -1)  # OpenCV's way to ask for undecoded packets
             count = 0
             while capture.grab():
                 count += 1
-                if count > MAX_VIDEO_FRAMES:
+                if count > limits.max_video_frames:
                     raise VideoError(
                         VideoErrorCode.TOO_LARGE,
-                        f"the video has more than {MAX_VIDEO_FRAMES} frames; send the part that shows the heart",
+                        f"the video has more than {limits.max_video_frames} frames; send the part that shows the heart",
                     )
-        return count
+        return count, np.arange(count) / rate if rate > 0 else None
 
 
 def _frame_at(capture: cv2.VideoCapture, position: int, index: int) -> Frame:
@@ -85,12 +98,12 @@ def _frame_at(capture: cv2.VideoCapture, position: int, index: int) -> Frame:
     return np.asarray(frame, dtype=np.uint8)
 
 
-def _check_size(capture: cv2.VideoCapture) -> None:
+def _check_size(capture: cv2.VideoCapture, limit: int) -> None:
     width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    if width * height > MAX_FRAME_PIXELS:
+    if width * height > limit:
         raise VideoError(
             VideoErrorCode.TOO_LARGE,
-            f"frames of {width} x {height} pixels are over the limit of {MAX_FRAME_PIXELS} pixels; scale them down",
+            f"frames of {width} x {height} pixels are over the limit of {limit} pixels; scale them down",
         )
 
 

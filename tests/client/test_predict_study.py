@@ -106,6 +106,16 @@ def test_unknown_task_is_refused_before_the_upload(panecho: PanEcho, cine: Path)
         panecho.predict_study(cine, tasks=["AVStenos"])
 
 
+def test_mask_and_frame_rate_reach_the_server(panecho: PanEcho, cine: Path) -> None:
+    plain = quickly(panecho, cine, tasks=["EF"])["EF"].value
+    whole = panecho.predict_study(cine, tasks=["EF"], num_clips=1, clip_length=8, mask="none")
+    slow = panecho.predict_study(cine, tasks=["EF"], num_clips=1, clip_length=8, frame_rate=12.5)
+    assert len({plain, whole["EF"].value, slow["EF"].value}) == 3
+    assert slow.parameters["frame_rate"] == "12.5"
+    with pytest.raises(RequestError, match=r"frame_rate='?500(\.0)?'?: must be frames per second, from 1 to 200"):
+        panecho.predict_study(cine, tasks=["EF"], frame_rate=500)
+
+
 def test_what_only_the_server_can_refuse(panecho: PanEcho, cine: Path) -> None:
     with pytest.raises(RequestError, match="num_clips"):
         panecho.predict_study(cine, num_clips=1_000_000)

@@ -7,17 +7,16 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.uid import ExplicitVRLittleEndian
+from reading import as_ultrasound, cine_of, frames_of
 
 from panecho_preprocessing import VideoError
-from panecho_preprocessing.dicom import open_dicom
 from panecho_preprocessing.frames import Frame
 
 Dicom = Callable[..., bytes]
 
 
 def read(data: bytes) -> Frame:
-    cine = open_dicom(memoryview(data))
-    return np.stack(list(cine.frames(range(cine.count))))
+    return np.stack(frames_of(data))
 
 
 def test_rgb_becomes_bgr(dicom: Dicom) -> None:
@@ -74,7 +73,7 @@ def test_16_bit_monochrome1(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
 
 
 def test_a_real_grey_cine_is_read_as_it_is(shared: Callable[[str], bytes]) -> None:
-    data = shared("mr_16f_mono_explicit.dcm")
+    data = as_ultrasound(shared("mr_16f_mono_explicit.dcm"))
     plain = np.asarray(dcmread(io.BytesIO(data)).pixel_array)
     assert plain.shape == (16, 256, 256)
     assert plain.dtype == np.uint8
@@ -128,9 +127,9 @@ def test_palette_with_16_bit_indices_and_an_offset(
 def test_other_colour_spaces_are_refused(photometric: str, dicom: Dicom, bgr: NDArray[np.uint8]) -> None:
     message = rf"^UNSUPPORTED_PIXELS: photometric interpretation '{photometric}' with 3 samples per pixel is not read"
     with pytest.raises(VideoError, match=message):
-        open_dicom(memoryview(dicom(bgr, PhotometricInterpretation=photometric)))
+        cine_of(dicom(bgr, PhotometricInterpretation=photometric))
 
 
 def test_one_sample_cannot_be_rgb(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     with pytest.raises(VideoError, match=r"^UNSUPPORTED_PIXELS: photometric interpretation 'RGB' with 1 samples"):
-        open_dicom(memoryview(dicom(grey, PhotometricInterpretation="RGB")))
+        cine_of(dicom(grey, PhotometricInterpretation="RGB"))

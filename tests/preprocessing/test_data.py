@@ -7,7 +7,11 @@ DATA = Path(__file__).parents[1] / "data"
 
 def test_shipped_files_are_those_in_the_table() -> None:
     readme = (DATA / "README.md").read_text()
-    table = re.findall(r"^\| `(\S+\.dcm)` .* \| `([0-9a-f]{64})` \|$", readme, re.MULTILINE)
-    files = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in DATA.glob("*.dcm")]
+    table = re.findall(r"^\| `(\S+)` .* \| `([0-9a-f]{64})` \|$", readme, re.MULTILINE)
+    files = [
+        (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in DATA.iterdir()
+        if path.name != "README.md"
+    ]
     assert sorted(table) == sorted(files)
-    assert len(files) == 1
+    assert len(files) == 4

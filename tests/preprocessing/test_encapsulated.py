@@ -4,17 +4,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from pydicom.encaps import encapsulate, encapsulate_extended
+from reading import header_of
 
-from panecho_preprocessing import jpeg
+from panecho_preprocessing import jpeg_stream
 from panecho_preprocessing.encapsulated import split_frames
-from panecho_preprocessing.header import read_header
 
 Rewrite = Callable[..., bytes]
 
 
 def split(data: bytes) -> list[bytes]:
-    header = read_header(memoryview(data))
-    return [b"".join(frame).rstrip(b"\0") for frame in split_frames(header, jpeg.starts_frame)]
+    header = header_of(data)
+    return [b"".join(frame).rstrip(b"\0") for frame in split_frames(header, jpeg_stream.starts_frame)]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_extended_table_is_used_where_nothing_else_tells_frames_apart(
     pixels = encapsulate([b"\0\0" + parts[0], parts[1]] * 2, has_bot=False)  # begins with no JPEG marker
     offsets = struct.pack("<2Q", 0, 2 * 8 + 2 + len(jpegs[0]))
     data = rewritten(PixelData=pixels, NumberOfFrames=2, ExtendedOffsetTable=offsets)
-    assert [len(frame) for frame in split_frames(read_header(memoryview(data)), jpeg.starts_frame)] == [2, 2]
+    assert [len(frame) for frame in split_frames(header_of(data), jpeg_stream.starts_frame)] == [2, 2]
 
 
 @pytest.mark.parametrize("shift", [2, 100_000_000])
@@ -86,7 +86,7 @@ def test_no_fragments_no_frames(sonosite: bytes, pixels: bytes) -> None:
 
 
 def test_frames_are_not_copied(sonosite: bytes) -> None:
-    frames = split_frames(read_header(memoryview(sonosite)), jpeg.starts_frame)
+    frames = split_frames(header_of(sonosite), jpeg_stream.starts_frame)
     whole = np.frombuffer(sonosite, np.uint8)
     assert len(frames) == 30
     assert all(np.shares_memory(np.frombuffer(frame[0], np.uint8), whole) for frame in frames)

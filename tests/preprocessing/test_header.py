@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from reading import header_of
 
-from panecho_preprocessing import MAX_INFLATED_BYTES, Options, VideoError, video_clips
-from panecho_preprocessing.header import read_header
+from panecho_preprocessing import Limits, Options, VideoError, video_clips
 
 Dicom = Callable[..., bytes]
 
@@ -21,7 +21,7 @@ def still(dicom: Dicom, grey: NDArray[np.uint8]) -> bytes:
 
 
 def test_a_real_header(sonosite: bytes) -> None:
-    header = read_header(memoryview(sonosite))
+    header = header_of(sonosite)
     assert (header.rows, header.columns, header.samples, header.photometric) == (240, 320, 3, "YBR_FULL_422")
     assert (header.declared_frames, header.bits_stored, header.undefined_length) == (30, 8, True)
 
@@ -30,7 +30,7 @@ def test_a_header_with_a_stray_delimiter_is_read(shared: Callable[[str], bytes])
     data = shared("acuson_sequoia_a4c_65f_jpegbaseline_ybr422.dcm")
     with pytest.raises(NotImplementedError):
         list(dcmread(io.BytesIO(data)))
-    assert read_header(memoryview(data)).declared_frames == 65
+    assert header_of(data).declared_frames == 65
 
 
 def test_without_preamble_and_meta_information(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
@@ -51,24 +51,24 @@ def test_a_number_of_frames_that_is_no_number_counts_as_missing(
     position = data.index(b"\x28\x00\x08\x00IS\x02\x0030")
     written = garbage.encode().ljust(4)
     data = data[: position + 6] + b"\x04\x00" + written + data[position + 10 :]
-    assert read_header(memoryview(data)).declared_frames is None
+    assert header_of(data).declared_frames is None
     assert video_clips(data, Options(num_clips=1)).shape == (1, 16, 224, 224, 3)
 
 
 @pytest.mark.parametrize("keyword", ["Rows", "Columns", "BitsAllocated", "SamplesPerPixel"])
 def test_what_cannot_be_guessed_is_asked_for(keyword: str, dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     with pytest.raises(VideoError, match=rf"^UNREADABLE_DICOM: {keyword} is missing from the header or not a number$"):
-        read_header(memoryview(dicom(grey, **{keyword: None})))
+        header_of(dicom(grey, **{keyword: None}))
 
 
 def test_frames_without_area(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     with pytest.raises(VideoError, match=r"^UNREADABLE_DICOM: Rows or Columns is 0$"):
-        read_header(memoryview(dicom(grey, Rows=0)))
+        header_of(dicom(grey, Rows=0))
 
 
 def test_frames_over_the_pixel_limit(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     with pytest.raises(VideoError, match=r"^TOO_LARGE: frames of 60000 x 60000 pixels are over the limit of 8847360"):
-        read_header(memoryview(dicom(grey, Rows=60000, Columns=60000)))
+        header_of(dicom(grey, Rows=60000, Columns=60000))
 
 
 @pytest.mark.parametrize(
@@ -82,22 +82,21 @@ def test_frames_over_the_pixel_limit(dicom: Dicom, grey: NDArray[np.uint8]) -> N
 )
 def test_other_sample_layouts(elements: dict[str, int], words: str, dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     with pytest.raises(VideoError, match=rf"^UNSUPPORTED_PIXELS: {words}"):
-        read_header(memoryview(dicom(grey, **elements)))
+        header_of(dicom(grey, **elements))
 
 
 def test_no_pixel_data(data_set: Callable[..., Dataset], saved: Callable[[Dataset], bytes], still: bytes) -> None:
     file = data_set(np.zeros((2, 8, 8), dtype=np.uint8))
     del file.PixelData
     with pytest.raises(VideoError, match=r"^NO_PIXEL_DATA: the DICOM file holds no pixel data"):
-        read_header(memoryview(saved(file)))
+        header_of(saved(file))
     with pytest.raises(VideoError, match=r"^NO_PIXEL_DATA: .* is cut off before it$"):
-        read_header(memoryview(still[: still.index(b"\xe0\x7f\x10\x00")]))
+        header_of(still[: still.index(b"\xe0\x7f\x10\x00")])
 
 
-@pytest.mark.parametrize("name", ["negative_sr.dcm", "meta_missing_tsyntax.dcm"])
-def test_real_files_without_pixels(name: str, shared: Callable[[str], bytes]) -> None:
+def test_a_real_file_without_pixels(shared: Callable[[str], bytes]) -> None:
     with pytest.raises(VideoError, match=r"^NO_PIXEL_DATA: "):
-        read_header(memoryview(shared(name)))
+        header_of(shared("meta_missing_tsyntax.dcm"))
 
 
 def test_pixel_data_of_an_icon_is_not_taken_for_the_image(
@@ -106,12 +105,12 @@ def test_pixel_data_of_an_icon_is_not_taken_for_the_image(
     file = data_set(grey)
     file.IconImageSequence = [data_set(np.full((1, 8, 8), 9, dtype=np.uint8))]
     del file.IconImageSequence[0].file_meta
-    header = read_header(memoryview(saved(file)))
+    header = header_of(saved(file))
     assert (header.rows, len(header.pixels)) == (240, grey.size)
 
 
 def test_a_real_deflated_file(shared: Callable[[str], bytes]) -> None:
-    header = read_header(memoryview(shared("ot_deflated_512.dcm")))
+    header = header_of(shared("ot_deflated_512.dcm"))
     assert (header.rows, header.columns) == (512, 512)
     pixels = np.frombuffer(header.pixels, np.uint8).reshape(512, 512)
     np.testing.assert_array_equal(pixels, dcmread(io.BytesIO(shared("ot_deflated_512.dcm"))).pixel_array)
@@ -122,14 +121,15 @@ def test_a_deflated_file_that_inflates_without_end_is_refused(dicom: Dicom, grey
     deflated = data.index(b"1.2.840.10008.1.2.1.99") + 22
     deflater = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
     zeros = bytes(1 << 24)
-    bomb = b"".join(deflater.compress(zeros) for _ in range(MAX_INFLATED_BYTES // len(zeros) + 1)) + deflater.flush()
+    repeats = Limits().max_inflated_bytes // len(zeros) + 1
+    bomb = b"".join(deflater.compress(zeros) for _ in range(repeats)) + deflater.flush()
     assert len(bomb) < 4_000_000
     meta_end = 128 + 4 + 12 + int.from_bytes(data[140:144], "little")
     assert meta_end >= deflated
     with pytest.raises(
-        VideoError, match=rf"^TOO_LARGE: the deflated file inflates to over {MAX_INFLATED_BYTES} bytes$"
+        VideoError, match=rf"^TOO_LARGE: the deflated file inflates to over {Limits().max_inflated_bytes} bytes$"
     ):
-        read_header(memoryview(data[:meta_end] + bomb))
+        header_of(data[:meta_end] + bomb)
 
 
 def test_a_deflated_cine(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
@@ -144,4 +144,4 @@ def test_compressed_pixels_reach_to_the_end_of_the_file(
     file.PixelData = encapsulate(jpegs[:2])
     file["PixelData"].is_undefined_length = True
     data = saved(file)
-    assert bytes(read_header(memoryview(data)).pixels) == data[data.index(b"\xe0\x7f\x10\x00") + 12 :]
+    assert bytes(header_of(data).pixels) == data[data.index(b"\xe0\x7f\x10\x00") + 12 :]

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
+from reading import as_ultrasound, count_of, frames_of, header_of
 
 from panecho_preprocessing import VideoError
-from panecho_preprocessing.dicom import open_dicom
 from panecho_preprocessing.frames import Frame
-from panecho_preprocessing.header import read_header
-from panecho_preprocessing.jpeg import decode
+from panecho_preprocessing.jpeg import decoder
 
 Read = Callable[[str], bytes]
 
@@ -73,24 +72,24 @@ def test_real_cines_have_the_pixels_that_other_decoders_find(
     pixels: dict[tuple[int, int], tuple[int, int, int]],
     real: Read,
 ) -> None:
-    cine = open_dicom(memoryview(real(name)))
-    frame = next(cine.frames([index]))
-    assert (cine.count, *frame.shape) == (*shape, 3)
+    data = real(name)
+    (frame,) = frames_of(data, [index])
+    assert (count_of(data), *frame.shape) == (*shape, 3)
     for place, colour in pixels.items():
         np.testing.assert_allclose(frame[place], colour, atol=1)
 
 
 def test_a_real_grey_cine_stays_grey(shared: Read) -> None:
-    cine = open_dicom(memoryview(shared("xa_96f_jpegbaseline_mono.dcm")))
-    frame = next(cine.frames([47]))
-    assert (cine.count, frame.shape) == (96, (512, 512))
+    data = as_ultrasound(shared("xa_96f_jpegbaseline_mono.dcm"))
+    (frame,) = frames_of(data, [47])
+    assert (count_of(data), frame.shape) == (96, (512, 512))
     # dcmj2pnm --frame 48, dcmtk 3.6.7
     for place, value in {(1, 114): 61, (87, 177): 109, (272, 51): 225, (473, 181): 66}.items():
         assert abs(int(frame[place]) - value) <= 1
 
 
 def test_rgb_in_a_stream_that_does_not_say_so(shared: Read) -> None:
-    frame = next(open_dicom(memoryview(shared("sc_jpeg_rgb_no_transform.dcm"))).frames([0]))
+    frame = frames_of(shared("sc_jpeg_rgb_no_transform.dcm"), [0])[0]
     # dcmj2pnm, dcmtk 3.6.7: a light grey page; taken for YCbCr it would be purple (255, 121, 255).
     assert frame.shape == (256, 256, 3)
     assert frame[0, 0].tolist() == frame[120, 120].tolist() == [244, 244, 244]
@@ -115,7 +114,7 @@ def frame_of(
     file = data_set(np.zeros(shape, dtype=np.uint8), JPEGBaseline8Bit, PhotometricInterpretation=photometric)
     file.PixelData = encapsulate([jpeg, jpeg])
     file["PixelData"].is_undefined_length = True
-    return next(open_dicom(memoryview(saved(file))).frames([0]))
+    return frames_of(saved(file), [0])[0]
 
 
 COLOUR = (140, 125, 120)  # as BGR; as Y, Cb, Cr it is 126, 137, 127: far enough apart to tell, near enough to encode
@@ -182,7 +181,7 @@ def test_a_frame_is_not_turned_by_its_exif_orientation(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda jpeg: jpeg[: len(jpeg) // 2], r"^CORRUPT_FRAME: a JPEG frame is cut off$"),
+        (lambda jpeg: jpeg[: len(jpeg) // 2], r"^CORRUPT_FRAME: the compressed frame is cut off$"),
         (lambda jpeg: jpeg[:300] + b"\xff\xd9", r"^CORRUPT_FRAME: "),
         (lambda jpeg: jpeg[:2], r"^CORRUPT_FRAME: no JPEG stream is where a frame should be$"),
         (lambda _: b"", r"^CORRUPT_FRAME: no JPEG stream"),
@@ -192,16 +191,16 @@ def test_a_frame_is_not_turned_by_its_exif_orientation(
 def test_a_broken_frame_is_not_decoded_to_something(
     damage: Callable[[bytes], bytes], message: str, sonosite: bytes, jpegs: list[bytes]
 ) -> None:
-    header = read_header(memoryview(sonosite))
+    header = header_of(sonosite)
     with pytest.raises(VideoError, match=message):
-        decode([memoryview(damage(jpegs[0]))], header)
+        decoder(header)([memoryview(damage(jpegs[0]))])
 
 
 def test_a_frame_of_another_size_than_the_header_says(rewritten: Callable[..., bytes]) -> None:
-    cine = open_dicom(memoryview(rewritten(Rows=320, Columns=240)))
-    message = r"^SIZE_MISMATCH: frame 3: the JPEG frame is 320 x 240 pixels, the header says 240 x 320$"
+    data = rewritten(Rows=320, Columns=240)
+    message = r"^SIZE_MISMATCH: frame 3: the compressed frame is 320 x 240 pixels, the header says 240 x 320$"
     with pytest.raises(VideoError, match=message):
-        list(cine.frames([3]))
+        frames_of(data, [3])
 
 
 def test_four_components_are_refused(sonosite: bytes, jpegs: list[bytes]) -> None:
@@ -211,8 +210,8 @@ def test_four_components_are_refused(sonosite: bytes, jpegs: list[bytes]) -> Non
     jpeg[sof + 2 : sof + 4] = (length + 3).to_bytes(2, "big")
     jpeg[sof + 9] = 4
     jpeg[sof + 2 + length : sof + 2 + length] = b"\x04\x11\x00"
-    with pytest.raises(VideoError, match=r"^UNSUPPORTED_PIXELS: the JPEG frame has 4 components"):
-        decode([memoryview(bytes(jpeg))], read_header(memoryview(sonosite)))
+    with pytest.raises(VideoError, match=r"^UNSUPPORTED_PIXELS: the frame has 4 components"):
+        decoder(header_of(sonosite))([memoryview(bytes(jpeg))])
 
 
 def test_pydicom_finds_the_same_streams(sonosite: bytes, jpegs: list[bytes]) -> None:

@@ -11,10 +11,9 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
+from reading import as_ultrasound, cine_of, frames_of, header_of
 
 from panecho_preprocessing import VideoError
-from panecho_preprocessing.dicom import open_dicom
-from panecho_preprocessing.header import read_header
 from panecho_preprocessing.native import NativeFrames
 
 Dicom = Callable[..., bytes]
@@ -23,7 +22,7 @@ SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian,
 
 def stored(data: bytes) -> NDArray[np.uint8]:
     """All frames as this package reads them, before any conversion."""
-    frames = NativeFrames(read_header(memoryview(data)))
+    frames = NativeFrames(header_of(data))
     return np.stack([frames.decode(index) for index in range(frames.count)])
 
 
@@ -91,7 +90,7 @@ def test_a_label_of_shared_chroma_on_full_samples(dicom: Dicom, bgr: NDArray[np.
 def test_real_shared_chroma(name: str, shared: Callable[[str], bytes]) -> None:
     data = shared(name)
     rgb = np.asarray(dcmread(io.BytesIO(data)).pixel_array)
-    frame = next(open_dicom(memoryview(data)).frames([0]))
+    frame = frames_of(data, [0])[0]
     assert np.ptp(rgb) > 100
     np.testing.assert_allclose(frame[..., ::-1].astype(int), rgb.astype(int), atol=1)
 
@@ -109,18 +108,18 @@ def test_a_frame_that_the_file_cuts_off_does_not_count(dicom: Dicom, grey: NDArr
 def test_less_than_one_frame_is_truncated(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     data = dicom(grey)[: -29 * 240 * 320 - 1]
     with pytest.raises(VideoError, match=r"^TRUNCATED: the file holds 76799 bytes of pixels, one frame takes 76800$"):
-        open_dicom(memoryview(data))
+        cine_of(data)
 
 
 def test_a_real_truncated_file(shared: Callable[[str], bytes]) -> None:
     with pytest.raises(VideoError, match=r"^TRUNCATED: the file holds 8130 bytes of pixels, one frame takes 8192$"):
-        open_dicom(memoryview(shared("mr_truncated.dcm")))
+        cine_of(as_ultrasound(shared("mr_truncated.dcm")))
 
 
 def test_shared_chroma_of_an_odd_width_is_refused(dicom: Dicom, bgr: NDArray[np.uint8]) -> None:
     data = dicom(np.ascontiguousarray(bgr[:, :, :319]), PhotometricInterpretation="YBR_FULL_422")
     with pytest.raises(VideoError, match=r"^UNSUPPORTED_PIXELS: YBR_FULL_422 needs an even width"):
-        open_dicom(memoryview(data))
+        cine_of(data)
 
 
 def test_uncompressed_pixels_written_as_fragments_are_refused(
@@ -130,10 +129,10 @@ def test_uncompressed_pixels_written_as_fragments_are_refused(
     position = data.index(b"\xe0\x7f\x10\x00OB")
     data[position + 8 : position + 12] = b"\xff\xff\xff\xff"
     with pytest.raises(VideoError, match=r"^UNREADABLE_DICOM: uncompressed pixel data is written as if compressed$"):
-        open_dicom(memoryview(bytes(data)))
+        cine_of(bytes(data))
 
 
 def test_frames_are_not_copied(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     data = dicom(grey)
-    frame = NativeFrames(read_header(memoryview(data))).decode(29)
+    frame = NativeFrames(header_of(data)).decode(29)
     assert np.shares_memory(frame, np.frombuffer(data, np.uint8))

@@ -14,6 +14,19 @@ def test_defaults_are_the_published_evaluation() -> None:
 def test_parameters_arrive_as_triton_hands_them_over() -> None:
     sent = json.loads('{"num_clips": "2", "clip_length": 8.0, "frame_stride": 3, "on_error": "fail"}')
     assert Options.from_parameters(sent) == Options(num_clips=2, clip_length=8, frame_stride=3, on_error="fail")
+    assert Options.from_parameters({"mask": "region", "frame_rate": "25"}) == Options(mask="region", frame_rate=25)
+
+
+@pytest.mark.parametrize("value", ["sector", "", None, True])
+def test_mask_knows_three_words(value: object) -> None:
+    with pytest.raises(InvalidRequestError, match=re.escape(f'mask={value!r}: must be "auto" or "region" or "none"')):
+        Options.from_parameters({"mask": value})
+
+
+@pytest.mark.parametrize("value", [0, -1, 201, "fast", "nan", float("inf"), True, []])
+def test_frame_rate_is_a_rate(value: object) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^frame_rate=.*: must be frames per second, from 1 to 200$"):
+        Options.from_parameters({"frame_rate": value})
 
 
 def test_parameters_of_the_server_and_others_are_passed_over() -> None:

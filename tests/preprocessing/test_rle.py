@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import RLELossless
+from reading import frames_of
 
 from panecho_preprocessing import VideoError
-from panecho_preprocessing.dicom import open_dicom
 
 
 @pytest.fixture
@@ -27,24 +27,22 @@ def compressed(
 
 
 def test_colour(compressed: Callable[..., bytes], bgr: NDArray[np.uint8]) -> None:
-    cine = open_dicom(memoryview(compressed(bgr[:3, ..., ::-1])))
-    assert cine.count == 3
-    np.testing.assert_array_equal(list(cine.frames([0, 1, 2])), bgr[:3])
+    np.testing.assert_array_equal(frames_of(compressed(bgr[:3, ..., ::-1])), bgr[:3])
 
 
 def test_grey(compressed: Callable[..., bytes], grey: NDArray[np.uint8]) -> None:
-    np.testing.assert_array_equal(list(open_dicom(memoryview(compressed(grey[:3]))).frames([0, 2])), grey[[0, 2]])
+    np.testing.assert_array_equal(frames_of(compressed(grey[:3]), [0, 2]), grey[[0, 2]])
 
 
 def test_16_bits(compressed: Callable[..., bytes], grey: NDArray[np.uint8]) -> None:
     data = compressed(grey[:3].astype(np.uint16) * 256 + 99)
-    np.testing.assert_array_equal(list(open_dicom(memoryview(data)).frames([1])), grey[[1]])
+    np.testing.assert_array_equal(frames_of(data, [1]), grey[[1]])
 
 
 def test_a_real_still_in_planes(shared: Callable[[str], bytes]) -> None:
     data = shared("acuson_ybr_full_rle_planar1.dcm")
     rgb = np.asarray(dcmread(io.BytesIO(data)).pixel_array)
-    frame = next(open_dicom(memoryview(data)).frames([0]))
+    frame = frames_of(data, [0])[0]
     assert np.ptp(rgb) > 100
     np.testing.assert_allclose(frame[..., ::-1].astype(int), rgb.astype(int), atol=1)
 
@@ -56,8 +54,7 @@ def test_frames_are_counted_in_the_data(
     file = dcmread(io.BytesIO(compressed(grey[:3])))
     file.PixelData = encapsulate(list(generate_frames(file.PixelData, number_of_frames=3)), has_bot=False)
     file.NumberOfFrames = declared
-    cine = open_dicom(memoryview(saved(file)))
-    np.testing.assert_array_equal(list(cine.frames(range(cine.count))), grey[:3])
+    np.testing.assert_array_equal(frames_of(saved(file)), grey[:3])
 
 
 def test_a_frame_with_other_samples_than_announced(
@@ -65,6 +62,5 @@ def test_a_frame_with_other_samples_than_announced(
 ) -> None:
     file = dcmread(io.BytesIO(compressed(grey[:2])))
     file.Rows = 480
-    cine = open_dicom(memoryview(saved(file)))
-    with pytest.raises(VideoError, match=r"^CORRUPT_FRAME: frame 1 cannot be decoded \(RuntimeError\)$"):
-        list(cine.frames([1]))
+    with pytest.raises(VideoError, match=r"^CORRUPT_FRAME: frame 1 cannot be decoded \(ValueError\)$"):
+        frames_of(saved(file), [1])

@@ -12,13 +12,16 @@ from panecho_preprocessing import (
     preprocess_study,
     video_clips,
 )
+from panecho_preprocessing.view import Mask
 
 TWO = Options(num_clips=2)
 
 
-def study(*files: bytes, options: Options = TWO, max_clips: int = 64) -> StudyClips:
+def study(*files: bytes, options: Options = TWO, max_clips: int = 64, threads: int = 1) -> StudyClips:
     sizes = np.array([len(file) for file in files], dtype=np.int64)
-    return preprocess_study(np.frombuffer(b"".join(files), np.uint8), sizes, options, max_clips=max_clips)
+    return preprocess_study(
+        np.frombuffer(b"".join(files), np.uint8), sizes, options, max_clips=max_clips, threads=threads
+    )
 
 
 @pytest.fixture
@@ -149,3 +152,20 @@ def test_bytes_need_not_be_contiguous(sonosite: bytes) -> None:
     spread = np.frombuffer(sonosite, np.uint8).repeat(2)[::2]
     made = preprocess_study(spread, np.array([len(sonosite)]), TWO, max_clips=8)
     np.testing.assert_array_equal(made.clips, video_clips(sonosite, TWO))
+
+
+@pytest.mark.parametrize("mask", ["auto", "none"])
+def test_threads_change_nothing(mask: Mask, sonosite: bytes, uncompressed: bytes, still: bytes) -> None:
+    files = (sonosite, b"hello", uncompressed, still, sonosite, uncompressed[:-5000])
+    options = Options(num_clips=2, mask=mask)
+    alone, together = study(*files, options=options), study(*files, options=options, threads=4)
+    assert together.video_status == alone.video_status
+    np.testing.assert_array_equal(together.clip_video, alone.clip_video)
+    np.testing.assert_array_equal(together.clips, alone.clips)
+
+
+def test_errors_are_the_same_in_threads(sonosite: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match=r"than the limit of 10"):
+        study(*[sonosite] * 6, options=Options(num_clips=4), max_clips=10, threads=3)
+    with pytest.raises(InvalidRequestError, match=r"^video_sizes\[1\]: EMPTY_FILE"):
+        study(sonosite, b"", options=Options(on_error="fail"), threads=3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from panecho_preprocessing import MAX_VIDEO_FRAMES, Options, VideoError, video_clips
+from panecho_preprocessing import Limits, Options, VideoError, video_clips
 from panecho_preprocessing.frames import WrongFrameCountError
 from panecho_preprocessing.video import VideoFile
 
@@ -47,12 +47,12 @@ def test_frames_far_apart_are_exact(name: str, fourcc: str, tmp_path: Path, bgr:
     data = write_video(tmp_path / name, fourcc, np.concatenate([bgr] * 7))
     frames = plain_opencv(tmp_path / name)
     wanted = [0, 1, 34, 35, 100, 101, 133, 208, 209]
-    for index, frame in zip(wanted, VideoFile(memoryview(data)).frames(wanted), strict=True):
+    for index, frame in zip(wanted, VideoFile(memoryview(data), Limits()).frames(wanted), strict=True):
         np.testing.assert_array_equal(frame, frames[index])
 
 
 def test_a_video_can_be_read_twice(tmp_path: Path, bgr: NDArray[np.uint8]) -> None:
-    video = VideoFile(memoryview(write_video(tmp_path / "a.avi", "MJPG", bgr)))
+    video = VideoFile(memoryview(write_video(tmp_path / "a.avi", "MJPG", bgr)), Limits())
     first, second = list(video.frames([3, 9])), list(video.frames([3, 9]))
     np.testing.assert_array_equal(first, second)
 
@@ -95,7 +95,7 @@ def test_frames_that_do_not_decode_at_the_end_do_not_count(
     frames = plain_opencv(tmp_path / "bad.avi")
     assert (index, len(frames)) == (30 * repeats, 30 * repeats - 5)
     with pytest.raises(WrongFrameCountError):
-        list(VideoFile(memoryview(data)).frames([len(frames)]))
+        list(VideoFile(memoryview(data), Limits()).frames([len(frames)]))
     starts = [0, len(frames) - 16]
     np.testing.assert_array_equal(video_clips(bytes(data), Options(num_clips=2)), expected(frames, starts))
 
@@ -133,8 +133,9 @@ def test_frames_over_the_pixel_limit_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_video_without_end_is_refused(tmp_path: Path) -> None:
-    frames = np.zeros((MAX_VIDEO_FRAMES + 1, 16, 16, 3), dtype=np.uint8)
-    with pytest.raises(VideoError, match=f"^TOO_LARGE: the video has more than {MAX_VIDEO_FRAMES} frames"):
+    limit = Limits().max_video_frames
+    frames = np.zeros((limit + 1, 16, 16, 3), dtype=np.uint8)
+    with pytest.raises(VideoError, match=f"^TOO_LARGE: the video has more than {limit} frames"):
         video_clips(write_video(tmp_path / "a.avi", "MJPG", frames), Options())
 
 

@@ -7,17 +7,21 @@ import cv2
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from panecho_preprocessing import InvalidRequestError, Options, preprocess_study
+from panecho_preprocessing import InvalidRequestError, Limits, Options, preprocess_study, threads_per_instance
 
 
 class TritonPythonModel:
     """Turns the files of a study into clips."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read the limits; leave the cores to the other instances and to the backbone."""
-        parameters = json.loads(args["model_config"])["parameters"]
-        self.max_clips = int(parameters["max_clips"]["string_value"])
-        cv2.setNumThreads(1)
+        """Read the limits; share the cores with the other instances."""
+        config = json.loads(args["model_config"])
+        parameters = {name: value["string_value"] for name, value in config["parameters"].items()}
+        self.max_clips = int(parameters["max_clips"])
+        self.limits = Limits.from_parameters(parameters)
+        instances = sum(group["count"] for group in config["instance_group"])
+        self.threads = int(parameters.get("threads", threads_per_instance(instances)))
+        cv2.setNumThreads(1)  # several frames at a time, each in one thread
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request by itself."""
@@ -30,6 +34,8 @@ class TritonPythonModel:
                 _input(request, "video_sizes"),
                 Options.from_parameters(json.loads(request.parameters())),
                 max_clips=self.max_clips,
+                threads=self.threads,
+                limits=self.limits,
             )
         except InvalidRequestError as error:
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)

@@ -1,0 +1,35 @@
+"""What one file may cost. A server's configuration can change each limit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of one file; over them its status is TOO_LARGE.
+
+    Attributes:
+        max_frame_pixels: rows times columns. The default is a 4K screen capture (4096 x 2160); the largest ultrasound
+            frames are about a megapixel.
+        max_video_frames: frames of an AVI, MP4 or MPEG, which can only be reached through those before them. The
+            default is five minutes at 30 per second.
+        max_inflated_bytes: size of a deflated DICOM once inflated; it may grow a thousandfold.
+    """
+
+    max_frame_pixels: int = 4096 * 2160
+    max_video_frames: int = 9000
+    max_inflated_bytes: int = 1 << 28
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> Self:
+        """Read the limits out of a model's configuration; those it does not name keep their defaults.
+
+        Raises:
+            ValueError: a limit is not a whole number above 0; the text names it.
+        """
+        chosen = {field.name: parameters[field.name] for field in fields(cls) if field.name in parameters}
+        for name, value in chosen.items():
+            if not value.isdecimal() or int(value) == 0:
+                raise ValueError(f"{name}={value!r}: must be a whole number above 0")
+        return cls(**{name: int(value) for name, value in chosen.items()})

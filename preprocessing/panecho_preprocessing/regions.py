@@ -1,0 +1,102 @@
+"""Where the header says the ultrasound image is: SequenceOfUltrasoundRegions (DICOM PS3.3 C.8.5.5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, cast
+
+from pydicom import Dataset
+
+# Files seen hold one to three regions; a broken or hostile one must not cost more.
+MAX_REGIONS: Final = 64
+
+# RegionSpatialFormat (C.8.5.5.1.1) and RegionDataType (C.8.5.5.1.2) of what the model looks at.
+_TWO_DIMENSIONAL: Final = 1
+_TISSUE_OR_COLOUR_FLOW: Final = (1, 2)
+
+# Frames made smaller by a whole factor after the region was written: a SonoSite's is 2. More has not been seen.
+_MAX_FACTOR: Final = 4
+
+# The 2D regions of nine recordings cover 48 to 91 % of the image; one below this is an icon, a loupe or garbage.
+_LEAST_COVER: Final = 0.05
+
+_CORNERS: Final = ("RegionLocationMinX0", "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1")
+
+
+class Box(NamedTuple):
+    """Rows `top` to `bottom` and columns `left` to `right` of an image, the last of each not included."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One item of the sequence, with its corners as they were read; they may lie outside the image.
+
+    `x1` and `y1` are one more than in the file, which names the last column and row: a SonoSite's 84 to 595 is 512
+    columns. Some scanners name the first one outside; clamping to the image undoes that where it matters.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    spatial_format: int
+    data_type: int
+
+
+def read_regions(dataset: Dataset) -> tuple[Region, ...]:
+    """Read the regions of a header; those that make no sense are left out, and nothing is raised."""
+    try:
+        items = list(dataset.get("SequenceOfUltrasoundRegions") or ())[:MAX_REGIONS]
+    except Exception:  # noqa: BLE001  # pydicom converts on access and raises many kinds on garbage
+        return ()
+    return tuple(region for region in map(_region, items) if region is not None)
+
+
+def tissue_box(regions: Sequence[Region], rows: int, columns: int) -> Box | None:
+    """Find the part of the image that the header calls 2D tissue or colour flow.
+
+    Several such regions (a split screen) give the box around them all. Coordinates that pass the image both ways are
+    those of an image larger by a whole factor, and are scaled down; those that pass it one way are cut off.
+
+    Returns:
+        The box, within the image; None where there is no such region, or too little of it lies in the image.
+    """
+    used = [
+        region
+        for region in regions
+        if region.spatial_format == _TWO_DIMENSIONAL and region.data_type in _TISSUE_OR_COLOUR_FLOW
+    ]
+    if not used:
+        return None
+    right, bottom = max(region.x1 for region in used), max(region.y1 for region in used)
+    factor = _factor(right, bottom, rows, columns)
+    box = Box(
+        top=min(region.y0 for region in used) // factor,
+        bottom=min(rows, -(-bottom // factor)),
+        left=min(region.x0 for region in used) // factor,
+        right=min(columns, -(-right // factor)),
+    )
+    return box if factor <= _MAX_FACTOR and _large_enough(box, rows, columns) else None
+
+
+def _region(item: Dataset) -> Region | None:
+    try:
+        x0, y0, x1, y1 = (int(cast("int", item.get(corner))) for corner in _CORNERS)
+        spatial_format, data_type = int(item.RegionSpatialFormat), int(item.RegionDataType)
+    except Exception:  # noqa: BLE001  # as above
+        return None
+    return Region(x0, y0, x1 + 1, y1 + 1, spatial_format, data_type) if 0 <= x0 <= x1 and 0 <= y0 <= y1 else None
+
+
+def _factor(right: int, bottom: int, rows: int, columns: int) -> int:
+    """How many times larger the image must be to hold the last column and row named, in the axis that fits better."""
+    return max(1, min(-(-(right - 1) // columns), -(-(bottom - 1) // rows)))
+
+
+def _large_enough(box: Box, rows: int, columns: int) -> bool:
+    height, width = max(0, box.bottom - box.top), max(0, box.right - box.left)
+    return height * width >= _LEAST_COVER * rows * columns

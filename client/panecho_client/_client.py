@@ -16,6 +16,7 @@ DEFAULT_TIMEOUT = 600.0
 DEFAULT_CONNECT_TIMEOUT = 10.0
 
 OnError = Literal["skip", "fail"]
+Mask = Literal["auto", "region", "none"]
 
 
 class PanEcho:
@@ -66,6 +67,8 @@ class PanEcho:
         num_clips: int = 4,
         clip_length: int = 16,
         frame_stride: int = 1,
+        frame_rate: float | None = None,
+        mask: Mask = "auto",
         on_error: OnError = "skip",
         embedding: bool = True,
     ) -> StudyResult:
@@ -77,6 +80,9 @@ class PanEcho:
             num_clips: Clips taken from each video.
             clip_length: Frames of a clip; the model was trained with 16.
             frame_stride: A clip takes every n-th frame.
+            frame_rate: Frames per second to which videos are resampled first; None takes their frames as they are.
+            mask: What of a DICOM's frames the model sees: their sector (``auto``), their header's region (``region``)
+                or all of them (``none``). AVI and MP4 are taken as they are.
             on_error: ``skip`` a file that cannot be used and say so in its status, or ``fail``.
             embedding: Whether to return each video's embedding.
 
@@ -92,8 +98,11 @@ class PanEcho:
             "num_clips": _positive("num_clips", num_clips),
             "clip_length": _positive("clip_length", clip_length),
             "frame_stride": _positive("frame_stride", frame_stride),
+            "mask": mask,
             "on_error": on_error,
         }
+        if frame_rate is not None:
+            parameters["frame_rate"] = str(frame_rate)  # Triton's parameters are whole numbers and texts
         files = find_files(paths).files
         # Asked anew each time: it costs a small fraction of an upload, notices that the server is not ready before the
         # upload, and names the right weights even if the server was restarted with others.

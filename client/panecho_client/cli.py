@@ -37,6 +37,13 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
     num_clips: Annotated[int, typer.Option(min=1, help="Clips taken from each video.")] = 4,
     clip_length: Annotated[int, typer.Option(min=1, help="Frames of a clip.")] = 16,
     frame_stride: Annotated[int, typer.Option(min=1, help="A clip takes every nth frame.")] = 1,
+    frame_rate: Annotated[
+        float | None, typer.Option(help="Resample videos to so many frames per second first.", show_default=False)
+    ] = None,
+    mask: Annotated[
+        Literal["auto", "region", "none"],
+        typer.Option(help="What of a DICOM's frames is shown: the sector, the header's region, or all."),
+    ] = "auto",
     on_error: Annotated[
         Literal["skip", "fail"], typer.Option(help="What to do about a file that cannot be used.")
     ] = "skip",
@@ -64,6 +71,8 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
                 num_clips=num_clips,
                 clip_length=clip_length,
                 frame_stride=frame_stride,
+                frame_rate=frame_rate,
+                mask=mask,
                 on_error=on_error,
                 embedding=False,
             )

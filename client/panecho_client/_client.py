@@ -17,6 +17,7 @@ DEFAULT_CONNECT_TIMEOUT = 10.0
 
 OnError = Literal["skip", "fail"]
 Mask = Literal["auto", "region", "none"]
+DecodeScale = Literal["full", "reduced"]
 
 
 class PanEcho:
@@ -69,6 +70,7 @@ class PanEcho:
         frame_stride: int = 1,
         frame_rate: float | None = None,
         mask: Mask = "auto",
+        decode_scale: DecodeScale = "full",
         on_error: OnError = "skip",
         embedding: bool = True,
     ) -> StudyResult:
@@ -83,6 +85,7 @@ class PanEcho:
             frame_rate: Frames per second to which videos are resampled first; None takes their frames as they are.
             mask: What of a DICOM's frames the model sees: their sector (``auto``), their header's region (``region``)
                 or all of them (``none``). AVI and MP4 are taken as they are.
+            decode_scale: ``reduced`` decodes large JPEG frames at half or a quarter of their size: faster, not exact.
             on_error: ``skip`` a file that cannot be used and say so in its status, or ``fail``.
             embedding: Whether to return each video's embedding.
 
@@ -99,6 +102,7 @@ class PanEcho:
             "clip_length": _positive("clip_length", clip_length),
             "frame_stride": _positive("frame_stride", frame_stride),
             "mask": mask,
+            "decode_scale": decode_scale,
             "on_error": on_error,
         }
         if frame_rate is not None:

@@ -1,6 +1,8 @@
 """From paths to the two input tensors: which files belong to a study, and their bytes one after another."""
 
 import os
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_client._archives import archive_of, is_archive, member_size, members, read_member
 from panecho_client._exceptions import FilesError
 
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -16,6 +19,9 @@ StrPath: TypeAlias = str | os.PathLike[str]
 # A gRPC message holds at most 2 GiB - 1; what is not video (names, sizes) stays far below one MiB.
 MAX_MESSAGE_BYTES = 2**31 - 1
 MAX_STUDY_BYTES = MAX_MESSAGE_BYTES - 2**20
+
+# What zipfile raises for a member that is broken, compressed in an unknown way or encrypted.
+DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +41,10 @@ class FoundFiles:
 
 
 def find_files(paths: StrPath | Iterable[StrPath]) -> FoundFiles:
-    """Return the files that the paths name: files as they are, folders with everything below, sorted.
+    """Return the files that the paths name: files as they are, folders and ZIP archives with everything below, sorted.
 
-    A folder's hidden files (a name on the way begins with a dot) and what is not a regular file are left out, as is a
-    file that was named before.
+    A member of an archive has the path ``study.zip/IM0001``. Hidden files below a folder (a name on the way begins with
+    a dot) and what is not a regular file are left out, as is a file that was named before.
 
     Example:
         >>> found = find_files("study/")
@@ -93,12 +99,26 @@ def read_files(files: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int
 def _listed(root: Path) -> list[tuple[Path, str | None]]:
     """Return what a given path stands for, and for each why it is left out, if it is."""
     try:
-        return [(path, _why_left_out(path, root)) for path in _below(root)]
+        return [listed for path in _below(root) for listed in _expanded(path, root)]
     except OSError as error:
         raise _unreadable(Path(error.filename or root), error) from None
 
 
+def _expanded(path: Path, root: Path) -> Iterable[tuple[Path, str | None]]:
+    """Return a file and why it is left out, if it is; for an archive that is not, its members instead."""
+    reason = _why_left_out(path, root)
+    if reason is not None or not is_archive(path):
+        return [(path, reason)]
+    try:
+        return list(members(path))
+    except zipfile.BadZipFile as error:
+        raise _unreadable(path, error) from None
+
+
 def _below(root: Path) -> Iterator[Path]:
+    if archive_of(root):
+        yield root
+        return
     if not root.exists():
         raise FilesError(f"{root} does not exist; check the path.", code="NOT_FOUND", paths=[root])
     if root.is_file():
@@ -116,12 +136,14 @@ def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _unreadable(path: Path, error: OSError) -> FilesError:
-    return FilesError(f"{path} cannot be read: {error.strerror}.", code="PERMISSION_DENIED", paths=[path])
+def _unreadable(path: Path, error: Exception) -> FilesError:
+    code = "PERMISSION_DENIED" if isinstance(error, OSError) else "DATA_LOSS"
+    reason = error.strerror if isinstance(error, OSError) else error
+    return FilesError(f"{path} cannot be read: {reason}.", code=code, paths=[path])
 
 
 def _why_left_out(path: Path, root: Path) -> str | None:
-    if path == root:
+    if path == root or archive_of(root):
         return None
     if any(part.startswith(".") for part in path.relative_to(root).parts):
         return "hidden"
@@ -131,17 +153,24 @@ def _why_left_out(path: Path, root: Path) -> str | None:
 
 
 def _size(file: Path) -> int:
+    archive = archive_of(file)
     try:
-        return file.stat().st_size
-    except OSError as error:
+        return member_size(archive, file) if archive else file.stat().st_size
+    except (OSError, *DAMAGED) as error:
         raise _unreadable(file, error) from None
 
 
 def _read_into(file: Path, target: memoryview) -> None:
+    archive = archive_of(file)
     try:
-        with file.open("rb") as opened:
-            complete = opened.readinto(target) == len(target) and not opened.read(1)
-    except OSError as error:
+        complete = read_member(archive, file, target) if archive else _read_file(file, target)
+    except (OSError, *DAMAGED) as error:
         raise _unreadable(file, error) from None
     if not complete:
         raise FilesError(f"{file} changed while it was read; send it once it is complete.", paths=[file])
+
+
+def _read_file(file: Path, target: memoryview) -> bool:
+    """Fill ``target`` with a file; tell whether it was of just that size."""
+    with file.open("rb") as opened:
+        return opened.readinto(target) == len(target) and not opened.read(1)

@@ -8,17 +8,17 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.constants import CROP
+from panecho_preprocessing.constants import CROP, RESIZE
 from panecho_preprocessing.container import Container, sniff
 from panecho_preprocessing.dicom import open_dicom
 from panecho_preprocessing.errors import PreprocessingError, VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Cine, Frame, WrongFrameCountError
+from panecho_preprocessing.frames import Cine, Frame, FrameReader, WrongFrameCountError
 from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.options import Options
 from panecho_preprocessing.quiet import quiet_pydicom
 from panecho_preprocessing.sampling import clip_frames
 from panecho_preprocessing.video import open_video
-from panecho_preprocessing.view import Mask, find_view
+from panecho_preprocessing.view import Mask, View, find_view
 
 FileBytes = bytes | memoryview | NDArray[np.uint8]
 
@@ -96,24 +96,36 @@ def _clips(cine: Cine, count: int, options: Options, executor: Executor | None) 
     seconds = None if cine.seconds is None else cine.seconds[:count]
     wanted = clip_frames(count, options, seconds)
     clips = np.empty((*wanted.shape, CROP, CROP, 3), dtype=np.uint8)
-    policy: Mask = "none" if cine.is_cropped else options.mask
-    probed = [] if policy == "none" else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
-    for index, image in _images(cine, np.unique(wanted).tolist(), probed, policy, executor):
+    for index, image in _images(cine, count, np.unique(wanted).tolist(), options, executor):
         clips[wanted == index] = image
     return clips
 
 
 def _images(
-    cine: Cine, wanted: list[int], probed: list[int], policy: Mask, executor: Executor | None
+    cine: Cine, count: int, wanted: list[int], options: Options, executor: Executor | None
 ) -> Iterator[tuple[int, Frame]]:
-    """Give each frame wanted as the model is shown it, with its index; no frame is decoded twice."""
+    """Give each frame wanted as the model is shown it, with its index; none is decoded twice at full size."""
+    policy: Mask = "none" if cine.is_cropped else options.mask
+    probed = [] if policy == "none" else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
     probe = dict(zip(probed, cine.reader.map(_unchanged, probed, executor), strict=True))
     view = find_view(list(probe.values()), cine.regions, policy)
+    reader, factor = cine.reader, 1
+    if options.decode_scale == "reduced":
+        reader, factor = _reduced(cine.reader, view)
     others = [index for index in wanted if index not in probe]
     return chain(
         ((index, view.apply(frame)) for index, frame in probe.items() if index in wanted),
-        zip(others, cine.reader.map(view.apply, others, executor), strict=True),
+        zip(others, reader.map(view.reduced(factor).apply, others, executor), strict=True),
     )
+
+
+def _reduced(reader: FrameReader, view: View) -> tuple[FrameReader, int]:
+    """Return a faster reader and its factor, if what the view keeps of its frames is then still to be scaled down."""
+    for factor in (4, 2):
+        smaller = reader.reduced(factor)
+        if smaller and view.box and min(view.box.height, view.box.width) >= factor * RESIZE:
+            return smaller, factor
+    return reader, 1
 
 
 def _unchanged(frame: Frame) -> Frame:

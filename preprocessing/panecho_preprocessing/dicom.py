@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from panecho_preprocessing import colour
+from pydicom.uid import JPEGBaseline8Bit
+
+from panecho_preprocessing import colour, jpeg
 from panecho_preprocessing.container import is_video
-from panecho_preprocessing.encapsulated import concatenate, split_frames
+from panecho_preprocessing.encapsulated import EncodedFrame, concatenate, split_frames
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Cine, Frame, FrameReader, T
 from panecho_preprocessing.header import Header, read_header
@@ -16,13 +18,13 @@ from panecho_preprocessing.timing import frame_seconds
 from panecho_preprocessing.transfer_syntax import CODECS, NATIVE, VIDEO, unsupported
 from panecho_preprocessing.video import VideoFile
 
-
 @dataclass(frozen=True, slots=True)
 class StoredFrames:
     """Frames that are stored one by one, each of which can be decoded by itself."""
 
     count: int
     decode: Callable[[int], Frame]
+    decode_reduced: Callable[[int], Callable[[int], Frame]] | None = None
 
     def map(self, function: Callable[[Frame], T], indices: Sequence[int], executor: Executor | None) -> Iterator[T]:
         """Decode the frames asked for and no others; see `FrameReader.map`.
@@ -41,6 +43,10 @@ class StoredFrames:
         except Exception as error:  # noqa: BLE001  # libraries raise many kinds on broken data
             kind = type(error).__name__
             raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"frame {index} cannot be decoded ({kind})") from None
+
+    def reduced(self, factor: int) -> "StoredFrames | None":
+        """Return a reader at `1 / factor` of the size where the codec can decode so."""
+        return StoredFrames(self.count, self.decode_reduced(factor)) if self.decode_reduced else None
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -73,7 +79,19 @@ def _reader(header: Header, limits: Limits) -> FrameReader:
     if not encoded:
         raise VideoError(VideoErrorCode.TRUNCATED, "the file holds no complete frame")
     decode = codec.decoder(header)
-    return StoredFrames(len(encoded), lambda index: decode(encoded[index]))
+    return StoredFrames(
+        len(encoded),
+        lambda index: decode(encoded[index]),
+        _reduced_jpeg(header, encoded) if syntax == JPEGBaseline8Bit else None,
+    )
+
+
+def _reduced_jpeg(header: Header, encoded: list[EncodedFrame]) -> Callable[[int], Callable[[int], Frame]]:
+    def at(factor: int) -> Callable[[int], Frame]:
+        decode = jpeg.decoder(header, factor)
+        return lambda index: decode(encoded[index])
+
+    return at
 
 
 def _video(header: Header, limits: Limits) -> FrameReader:

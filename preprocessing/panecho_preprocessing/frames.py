@@ -35,6 +35,9 @@ class FrameReader(Protocol):
             VideoError: a frame cannot be decoded.
         """
 
+    def reduced(self, factor: int) -> "FrameReader | None":
+        """Return a faster reader of the same frames at `1 / factor` of their size, 2 or 4; None if there is none."""
+
     def close(self) -> None:
         """Release what the file holds open."""
 

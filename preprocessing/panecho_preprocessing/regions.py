@@ -30,6 +30,16 @@ class Box(NamedTuple):
     left: int
     right: int
 
+    @property
+    def height(self) -> int:
+        """Rows inside."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns inside."""
+        return self.right - self.left
+
 
 @dataclass(frozen=True, slots=True)
 class Region:

@@ -55,6 +55,9 @@ class VideoFile:
                 yield _frame_at(capture, position, index)
                 position = index + 1
 
+    def reduced(self, _factor: int) -> None:
+        """FFmpeg decodes at full size only."""
+
     def close(self) -> None:
         """Free the memory."""
         self._file.close()

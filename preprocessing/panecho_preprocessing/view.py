@@ -38,6 +38,10 @@ class View:
     box: Box | None
     mask: NDArray[np.uint8] | None
 
+    def reduced(self, factor: int) -> "View":
+        """Return the view of the same frames at `1 / factor` of their size, 2 or 4."""
+        return View(self.box and Box(*(edge // factor for edge in self.box)), self.mask)
+
     def apply(self, frame: Frame) -> Frame:
         """Crop, resize and mask one frame; shapes as `resize_and_crop`."""
         seen = resize_and_crop(frame if self.box is None else _cut(frame, self.box))
@@ -80,14 +84,17 @@ def _around(sector: NDArray[np.bool_]) -> Box:
 
 
 def _with_border(box: Box, rows: int, columns: int) -> Box:
-    """Widen the box, where the image allows, by what the crop from 256 to 224 pixels then takes away again."""
-    vertical = round((box.bottom - box.top) * (RESIZE / CROP - 1) / 2)
-    horizontal = round((box.right - box.left) * (RESIZE / CROP - 1) / 2)
+    """Widen the box, where the image allows, by what the crop from 256 to 224 pixels then takes away again.
+
+    Edges are multiples of 4, so that they are the same pixels in a frame decoded at half or a quarter of its size.
+    """
+    vertical = round(box.height * (RESIZE / CROP - 1) / 2)
+    horizontal = round(box.width * (RESIZE / CROP - 1) / 2)
     return Box(
-        top=max(0, box.top - vertical),
-        bottom=min(rows, box.bottom + vertical),
-        left=max(0, box.left - horizontal),
-        right=min(columns, box.right + horizontal),
+        top=max(0, (box.top - vertical) // 4 * 4),
+        bottom=min(rows, -(-(box.bottom + vertical) // 4) * 4),
+        left=max(0, (box.left - horizontal) // 4 * 4),
+        right=min(columns, -(-(box.right + horizontal) // 4) * 4),
     )
 
 

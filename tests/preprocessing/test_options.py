@@ -23,6 +23,12 @@ def test_mask_knows_three_words(value: object) -> None:
         Options.from_parameters({"mask": value})
 
 
+def test_decode_scale_knows_two_words() -> None:
+    assert Options.from_parameters({"decode_scale": "reduced"}).decode_scale == "reduced"
+    with pytest.raises(InvalidRequestError, match=r'^decode_scale=\'half\': must be "full" or "reduced"$'):
+        Options.from_parameters({"decode_scale": "half"})
+
+
 @pytest.mark.parametrize("value", [0, -1, 201, "fast", "nan", float("inf"), True, []])
 def test_frame_rate_is_a_rate(value: object) -> None:
     with pytest.raises(InvalidRequestError, match=r"^frame_rate=.*: must be frames per second, from 1 to 200$"):

@@ -52,8 +52,10 @@ def near(box: Box | None, wanted: Box, pixels: int) -> bool:
 
 
 def with_border(box: Box) -> Box:
-    rows, columns = (box.bottom - box.top) / 14, (box.right - box.left) / 14
-    return Box(round(box.top - rows), round(box.bottom + rows), round(box.left - columns), round(box.right + columns))
+    """Widen a box by a fourteenth each way, and on to multiples of 4."""
+    rows, columns = round((box.bottom - box.top) / 14), round((box.right - box.left) / 14)
+    outer = (box.top - rows, -(box.bottom + rows), box.left - columns, -(box.right + columns))
+    return Box(*(abs(edge // 4 * 4) for edge in outer))
 
 
 def test_none_changes_nothing(moving: list[Image]) -> None:
@@ -75,15 +77,15 @@ def test_the_model_sees_the_region_from_edge_to_edge() -> None:
     frame = np.zeros((480, 640), np.uint8)
     frame[80:400, 100:500] = 255
     seen = find_view([frame], [region(Box(80, 400, 100, 500))], "region").apply(frame)
-    assert (seen == 255).mean() > 0.98
+    assert (seen == 255).mean() > 0.97  # but for the pixels that make the box's edges multiples of 4
     frame[:] = 255 - frame
-    assert (find_view([frame], [region(Box(80, 400, 100, 500))], "region").apply(frame) == 0).mean() > 0.98
+    assert (find_view([frame], [region(Box(80, 400, 100, 500))], "region").apply(frame) == 0).mean() > 0.97
 
 
 @pytest.mark.parametrize("policy", ["region", "auto"])
 def test_the_border_ends_with_the_image(policy: Mask) -> None:
     still = [np.zeros((480, 640), np.uint8)] * 2
-    assert find_view(still, [region(Box(0, 480, 100, 640))], policy) == View(Box(0, 480, 61, 640), None)
+    assert find_view(still, [region(Box(0, 480, 100, 640))], policy) == View(Box(0, 480, 60, 640), None)
 
 
 def test_region_without_a_region_is_the_whole_frame(moving: list[Image]) -> None:
@@ -92,10 +94,10 @@ def test_region_without_a_region_is_the_whole_frame(moving: list[Image]) -> None
 
 def test_auto_uses_the_region_and_masks_the_sector(moving: list[Image]) -> None:
     view = find_view(moving, [region(Box(50, 420, 90, 630))], "auto")
-    assert view.box == Box(24, 446, 51, 640)
+    assert view.box == Box(24, 448, 48, 640)
     seen = view.apply(moving[0])
-    whole = resize_and_crop(moving[0][24:446, 51:640])
-    kept = resize_and_crop(filled()[24:446, 51:640] * np.uint8(255))[..., 0]
+    whole = resize_and_crop(moving[0][24:448, 48:640])
+    kept = resize_and_crop(filled()[24:448, 48:640] * np.uint8(255))[..., 0]
     inside, outside = cv2.erode(kept, np.ones((7, 7))) == 255, cv2.dilate(kept, np.ones((7, 7))) == 0
     np.testing.assert_array_equal(seen[inside], whole[inside])
     assert whole[outside].any()
@@ -112,13 +114,13 @@ def test_auto_uses_the_region_and_masks_the_sector(moving: list[Image]) -> None:
 )
 def test_auto_believes_the_pixels_rather_than_a_region_that_cuts_the_sector(wrong: Box, moving: list[Image]) -> None:
     view = find_view(moving, [region(wrong)], "auto")
-    assert near(view.box, with_border(SECTOR_BOX), 5)
+    assert near(view.box, with_border(SECTOR_BOX), 8)
     assert view.mask is not None
 
 
 def test_auto_without_a_region_crops_to_the_sector(moving: list[Image]) -> None:
     view = find_view(moving, [], "auto")
-    assert near(view.box, with_border(SECTOR_BOX), 5)
+    assert near(view.box, with_border(SECTOR_BOX), 8)
     seen = view.apply(moving[0])
     assert seen[:3].any()
     assert seen[-3:].any()
@@ -156,7 +158,7 @@ def test_mask_is_0_or_255(moving: list[Image]) -> None:
 
 
 def test_mask_keeps_what_is_mostly_sector(moving: list[Image]) -> None:
-    box = Box(24, 446, 51, 640)
+    box = Box(24, 448, 48, 640)
     mask = cast("Image", find_view(moving, [region(Box(50, 420, 90, 630))], "auto").mask)
     share = resize_and_crop(find_sector_of(moving)[box.top : box.bottom, box.left : box.right] * np.uint8(255))
     assert (mask[share[..., 0] > 140] == 255).all()
@@ -192,10 +194,10 @@ def probe(data: bytes) -> list[Image]:
 @pytest.mark.parametrize(
     ("name", "box"),
     [
-        ("", Box(1, 222, 24, 316)),
-        ("acuson_sequoia_a4c_65f_jpegbaseline_ybr422.dcm", Box(23, 417, 0, 576)),
-        ("ge_vivid_e95_colordoppler_27f_jpegbaseline_DERIVED.dcm", Box(28, 701, 98, 919)),
-        ("philips_palette_2f_rle.dcm", Box(27, 552, 71, 800)),
+        ("", Box(0, 224, 24, 316)),
+        ("acuson_sequoia_a4c_65f_jpegbaseline_ybr422.dcm", Box(20, 420, 0, 576)),
+        ("ge_vivid_e95_colordoppler_27f_jpegbaseline_DERIVED.dcm", Box(28, 704, 96, 920)),
+        ("philips_palette_2f_rle.dcm", Box(24, 552, 68, 800)),
     ],
     ids=["SonoSite", "Acuson", "GE", "palette"],
 )

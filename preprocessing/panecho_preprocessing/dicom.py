@@ -18,6 +18,7 @@ from panecho_preprocessing.timing import frame_seconds
 from panecho_preprocessing.transfer_syntax import CODECS, NATIVE, VIDEO, unsupported
 from panecho_preprocessing.video import VideoFile
 
+
 @dataclass(frozen=True, slots=True)
 class StoredFrames:
     """Frames that are stored one by one, each of which can be decoded by itself."""

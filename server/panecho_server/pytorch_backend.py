@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         on_gpu = args["model_instance_kind"] == "GPU"
         self.device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
+        if not on_gpu:  # instances on the CPU share its cores
+            instances = sum(group["count"] for group in config["instance_group"])
+            torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // instances))
         self.inputs = [tensor["name"] for tensor in config["input"]]
         self.outputs = [(tensor["name"], _dtype(tensor["data_type"])) for tensor in config["output"]]
         path = Path(args["model_repository"]) / args["model_version"] / "model.pt"

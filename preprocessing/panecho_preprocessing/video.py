@@ -66,9 +66,7 @@ class VideoFile:
     def _opened(self) -> Iterator[cv2.VideoCapture]:
         # Naming FFmpeg keeps OpenCV's other readers (image sequences, GStreamer) away from the path.
         # One thread: several videos are decoded at a time, and each would otherwise start one per core.
-        capture = cv2.VideoCapture(
-            f"/proc/self/fd/{self._file.fileno()}", cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]
-        )
+        capture = cv2.VideoCapture(f"/proc/self/fd/{self._file.fileno()}", cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         try:
             if not capture.isOpened():
                 raise VideoError(VideoErrorCode.UNREADABLE_VIDEO, "FFmpeg cannot open the file; is it cut off?")

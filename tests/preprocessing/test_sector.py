@@ -1,4 +1,3 @@
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -6,9 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom import dcmread
-from pydicom.encaps import generate_frames
-from pydicom.pixels.processing import apply_color_lut
+from probing import probe
 
 from panecho_preprocessing.sector import find_sector
 
@@ -206,19 +203,6 @@ RANDOM = np.random.default_rng(1)
 )
 def test_cannot_be_told(frames: list[Image]) -> None:
     assert find_sector(frames) is None
-
-
-def probe(data: bytes) -> list[Image]:
-    """Decode 8 frames from first to last, with pydicom and OpenCV alone."""
-    dataset = dcmread(io.BytesIO(data))
-    count = int(dataset.NumberOfFrames)
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        colour = apply_color_lut(dataset.pixel_array, dataset) >> 8
-        frames = list(np.ascontiguousarray(colour[..., ::-1], dtype=np.uint8))
-    else:
-        jpegs = generate_frames(dataset.PixelData, number_of_frames=count)
-        frames = [np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)) for jpeg in jpegs]
-    return [frames[index] for index in np.unique(np.linspace(0, count - 1, 8).round().astype(int))]
 
 
 # Read off the pictures of the cines by eye: rows and columns of rectangles.

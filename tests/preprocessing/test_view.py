@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from probing import probe
 from pydicom import dcmread
-from pydicom.encaps import generate_frames
-from pydicom.pixels.processing import apply_color_lut
 
 from panecho_preprocessing.regions import Box, Region, read_regions
 from panecho_preprocessing.resize import resize_and_crop
@@ -176,19 +175,6 @@ def test_frames_stay_as_they_are(moving: list[Image]) -> None:
     before = moving[0].copy()
     find_view(moving, [], "auto").apply(moving[0])
     np.testing.assert_array_equal(moving[0], before)
-
-
-def probe(data: bytes) -> list[Image]:
-    """Decode 8 frames from first to last, with pydicom and OpenCV alone."""
-    dataset = dcmread(io.BytesIO(data))
-    count = int(dataset.NumberOfFrames)
-    if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        colour = apply_color_lut(dataset.pixel_array, dataset) >> 8
-        frames = list(np.ascontiguousarray(colour[..., ::-1], dtype=np.uint8))
-    else:
-        jpegs = generate_frames(dataset.PixelData, number_of_frames=count)
-        frames = [np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)) for jpeg in jpegs]
-    return [frames[index] for index in np.unique(np.linspace(0, count - 1, 8).round().astype(int))]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ render: setup ## Write tasks.json and the task-shaped parts of every config.pbtx
 
 .PHONY: lock
 lock: setup ## Write constraints.txt from what is installed
-	{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt.new
+	{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^numpy='; grep '^numpy=' constraints.txt; } > constraints.txt.new
 	mv constraints.txt.new constraints.txt
 
 .PHONY: clean

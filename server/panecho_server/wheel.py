@@ -10,6 +10,7 @@ from pathlib import Path
 
 from panecho_server.errors import PlatformError
 
+INSTALL = "pip install 'panecho-triton[server]'; on Python 3.13 also: pip install --no-deps nvidia-pytriton==0.7.0"
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -58,7 +59,7 @@ def find_wheel() -> Wheel:
     """
     spec = importlib.util.find_spec("pytriton")
     if spec is None or spec.origin is None:
-        raise PlatformError("nvidia-pytriton is not installed: pip install 'panecho-triton[server]'")
+        raise PlatformError(f"nvidia-pytriton is not installed: {INSTALL}")
     package = Path(spec.origin).parent
     wheel = Wheel(package / "tritonserver", package.parent / "nvidia_pytriton.libs")
     if not wheel.stub.is_file():

@@ -16,11 +16,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from panecho_server.backends import lay_out_backends
+from panecho_server.backends import LIBRARIES, lay_out_backends
 from panecho_server.errors import RepositoryError, StartError
 from panecho_server.ports import choose_port
 from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, MODELS, Settings
-from panecho_server.wheel import Wheel, check_platform, find_libpython, find_wheel
+from panecho_server.wheel import check_numpy, check_platform, find_libpython, find_wheel
 
 POLL_SECONDS = 0.2
 KILL_SECONDS = 5
@@ -41,6 +41,7 @@ class TritonServer:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         check_platform()
+        check_numpy()
         self._wheel = find_wheel()
         self._libpython = find_libpython()
         _check_repository(settings.model_repository)
@@ -77,7 +78,7 @@ class TritonServer:
             StartError: The server stopped or took longer than ``ready_timeout``; nothing is left running.
         """
         self._backends = Path(tempfile.mkdtemp(prefix="panecho-backends-"))
-        lay_out_backends(self._backends, self._wheel)
+        lay_out_backends(self._backends, self._wheel, self._libpython)
         self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.settings.log_file.open("wb") as log:
@@ -86,7 +87,7 @@ class TritonServer:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=_environment(self._wheel, self._libpython),
+                    env=_environment([self._backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]),
                     start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we then stop it in order
                 )
             self._wait_until_ready(on_progress)
@@ -194,11 +195,11 @@ def _check_repository(repository: Path) -> None:
         )
 
 
-def _environment(wheel: Wheel, libpython: Path | None) -> dict[str, str]:
+def _environment(libraries: list[Path]) -> dict[str, str]:
     """Return the environment in which the Python models find this virtual environment and their libraries."""
-    libraries = [str(wheel.libraries), *([str(libpython)] if libpython else []), os.environ.get("LD_LIBRARY_PATH", "")]
+    search = [*map(str, libraries), os.environ.get("LD_LIBRARY_PATH", "")]
     path = f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}"
-    return os.environ | {"PATH": path, "LD_LIBRARY_PATH": ":".join(filter(None, libraries))}
+    return os.environ | {"PATH": path, "LD_LIBRARY_PATH": ":".join(filter(None, search))}
 
 
 def _kill_group(group: int) -> None:

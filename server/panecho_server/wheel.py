@@ -6,11 +6,15 @@ import platform
 import sys
 import sysconfig
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from panecho_server.errors import PlatformError
 
-INSTALL = "pip install 'panecho-triton[server]'; on Python 3.13 also: pip install --no-deps nvidia-pytriton==0.7.0"
+INSTALL = (
+    "pip install 'panecho-triton[server]'; "
+    "on Python 3.13 also: pip install --no-deps nvidia-pytriton==0.7.0 numpy==1.26.4"
+)
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -37,6 +41,12 @@ class Wheel:
         return self.root / "backends" / "python"
 
     @property
+    def own_libpython(self) -> Path | None:
+        """A libpython that came with the wheel and that ``stub`` asks for by name: of 3.13, before its release."""
+        pattern = f"libpython{sys.version_info.major}-*.{sys.version_info.minor}.so*"
+        return next(self.libraries.glob(pattern), None)
+
+    @property
     def stub(self) -> Path:
         """Executable in which a Python model runs, for the version of Python that runs now."""
         return self.root / "python_backend_stubs" / PYTHON_VERSION / "triton_python_backend_stub"
@@ -48,6 +58,16 @@ def check_platform() -> None:
         raise PlatformError(
             f"the embedded server runs on Linux x86-64 only, this is {sys.platform} {platform.machine()}. "
             "Use NVIDIA's container: nvcr.io/nvidia/tritonserver:26.11-py3."
+        )
+
+
+def check_numpy() -> None:
+    """Raise PlatformError for numpy 2: the wheel's Python backend gives models arrays of wrong numbers then."""
+    installed = version("numpy")
+    if int(installed.split(".")[0]) > 1:
+        raise PlatformError(
+            f"numpy {installed} is installed; Triton's Python backend reads arrays of numpy 1 alone: "
+            "pip install --no-deps numpy==1.26.4"
         )
 
 
@@ -70,8 +90,8 @@ def find_wheel() -> Wheel:
     return wheel
 
 
-def find_libpython() -> Path | None:
-    """Return the folder of the running Python's shared library; None where the system's loader finds it by itself.
+def find_libpython() -> Path:
+    """Return the running Python's shared library.
 
     Raises:
         PlatformError: There is none; the text says what to install.
@@ -80,12 +100,13 @@ def find_libpython() -> Path | None:
     folders = [Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib"), Path(sys.base_prefix) / "lib"]
     for folder in folders:
         if (folder / name).is_file():
-            return folder
+            return folder / name
     try:
         ctypes.CDLL(name)
-    except OSError as error:
+        loaded = (line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if name in line)
+        return Path(next(loaded))
+    except (OSError, StopIteration) as error:
         raise PlatformError(
             f"{name} is missing; Triton's Python models need it. On Debian or Ubuntu: "
             f"apt-get install libpython{PYTHON_VERSION}. A Python built by hand or by pyenv needs --enable-shared."
         ) from error
-    return None

@@ -14,8 +14,16 @@ def test_everything_is_found_here() -> None:
     assert found.tritonserver.is_file()
     assert found.stub.is_file()
     assert found.libraries.is_dir()
-    libpython = wheel.find_libpython()
-    assert libpython is None or list(libpython.glob("libpython3*"))
+    assert wheel.find_libpython().is_file()
+    assert wheel.find_libpython().name.startswith("libpython3.")
+
+
+def test_numpy_2_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen with numpy 2.2 on Python 3.13: every array that a model is given repeats its first number."""
+    wheel.check_numpy()
+    monkeypatch.setattr(wheel, "version", lambda _: "2.2.6")
+    with pytest.raises(PlatformError, match=r"numpy 2\.2\.6 is installed; .* --no-deps numpy==1\.26\.4"):
+        wheel.check_numpy()
 
 
 def test_missing_libpython_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """``panecho`` and its subcommand ``panecho predict``."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from panecho_client._commands import build_app, installed_commands
 from panecho_client._exceptions import PanEchoError
 from panecho_client._files import FoundFiles, find_files
 from panecho_client._report import make_console, render_report
+from panecho_client._writing import Outputs
 
 STDOUT = Path("-")
 
@@ -51,6 +51,24 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
         Path | None,
         typer.Option(help="Also write the results to this file; - prints them instead of the report.", metavar="FILE"),
     ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Add a row per video, task and class to this table.", metavar="FILE")
+    ] = None,
+    wide_csv: Annotated[
+        Path | None, typer.Option(help="Add a row for the study to this table.", metavar="FILE")
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write a row per video, task and class as Parquet.", metavar="FILE")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report to read in a browser.", metavar="FILE")] = None,
+    sr: Annotated[Path | None, typer.Option(help="Write a DICOM structured report.", metavar="FILE")] = None,
+    include_identifiers: Annotated[
+        bool, typer.Option("--include-identifiers", help="Write identifiers instead of pseudonyms.")
+    ] = False,
+    secret: Annotated[
+        Path | None,
+        typer.Option(help="File whose content makes pseudonyms that nobody can compute without it.", metavar="FILE"),
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that the prediction may take.")] = DEFAULT_TIMEOUT,
     per_video: Annotated[bool, typer.Option("--per-video", help="Also report the predictions of each file.")] = False,
 ) -> None:
@@ -59,8 +77,17 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
     Exit status: 0 done, also when files were skipped (stderr says how many); 1 error; 2 wrong usage; 130 interrupted.
     """
     messages = Console(stderr=True, highlight=False, soft_wrap=True)
-    if json is not None and not json.parent.is_dir():
-        raise typer.BadParameter(f"the folder {json.parent} does not exist.", param_hint="--json")
+    outputs = Outputs(
+        json=None if json == STDOUT else json,
+        csv=csv,
+        wide_csv=wide_csv,
+        parquet=parquet,
+        html=html,
+        sr=sr,
+        include_identifiers=include_identifiers,
+        secret=secret,
+    )
+    _require_folders(outputs)
     try:
         found = find_files(paths)
         _tell_left_out(messages, found)
@@ -76,10 +103,9 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
                 on_error=on_error,
                 embedding=False,
             )
+        outputs.write(study)
     except PanEchoError as error:
         _fail(messages, str(error))
-    if json is not None and json != STDOUT:
-        _write(json, study.to_json() + "\n", messages)
     if json == STDOUT:
         typer.echo(study.to_json())
     else:
@@ -88,18 +114,14 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
         messages.print(f"{len(study.skipped)} of {len(study.videos)} files were skipped.", style="yellow")
 
 
-def _write(path: Path, text: str, messages: Console) -> None:
-    """Write a file so that nobody ever sees half of it."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        if path.exists() and not path.is_file():
-            path.write_text(text)  # a device or a pipe, which must not be replaced
-            return
-        unfinished.write_text(text)
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        _fail(messages, f"{path} cannot be written: {error.strerror}.")
+def _require_folders(outputs: Outputs) -> None:
+    """Refuse before the prediction what could not be written after it."""
+    for name in ("json", "csv", "wide_csv", "parquet", "html", "sr"):
+        path = getattr(outputs, name)
+        if path is not None and not path.parent.is_dir():
+            raise typer.BadParameter(
+                f"the folder {path.parent} does not exist.", param_hint=f"--{name.replace('_', '-')}"
+            )
 
 
 @contextmanager

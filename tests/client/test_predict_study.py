@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from panecho_client import (
     DeadlineExceededError,
@@ -182,3 +183,30 @@ def test_interrupt_is_quiet(server: TritonServer, cine: Path) -> None:
         _, said = process.communicate(timeout=20)
     assert process.returncode == 130
     assert said.strip() == ""
+
+
+def test_command_writes_tables_and_reports(server: TritonServer, cine: Path, notes: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"only ours")
+    names = {name: tmp_path / f"out.{name}" for name in ("csv", "wide-csv", "parquet", "html", "sr")}
+    options = [argument for name, path in names.items() for argument in (f"--{name}", path)]
+    for _ in range(2):
+        finished = run_predict(server, cine, notes, "--tasks", "EF,AVStenosis", "--secret", secret, *options)
+        assert finished.returncode == 0, finished.stderr
+    assert len(names["csv"].read_text().splitlines()) == 1 + 2 * (4 + 4 + 1)
+    assert len(names["wide-csv"].read_text().splitlines()) == 1 + 2
+    assert "STAND-IN WEIGHTS" in names["html"].read_text()
+    assert dcmread(names["sr"]).Modality == "SR"
+    uid = str(dcmread(cine, stop_before_pixels=True).StudyInstanceUID)
+    assert all(uid.encode() not in path.read_bytes() for path in names.values())
+    finished = run_predict(server, cine, "--tasks", "EF", "--include-identifiers", "--csv", tmp_path / "named.csv")
+    assert uid in (tmp_path / "named.csv").read_text()
+
+
+def test_output_that_cannot_be_written_is_named_first(server: TritonServer, cine: Path, tmp_path: Path) -> None:
+    finished = run_predict(server, cine, "--html", tmp_path / "none" / "report.html")
+    assert finished.returncode == 2
+    assert "--html" in finished.stderr
+    finished = run_predict(server, cine, "--tasks", "EF", "--csv", tmp_path)
+    assert finished.returncode == 1
+    assert f"{tmp_path} cannot be written" in finished.stderr

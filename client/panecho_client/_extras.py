@@ -1,0 +1,44 @@
+"""Packages that only reports need, imported where they are used."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from panecho_client._exceptions import RequestError
+
+__all__ = ["needs_reports_extra", "quiet_pydicom"]
+
+
+@contextmanager
+def needs_reports_extra() -> Iterator[None]:
+    """Name the extra to install when an import in the block fails.
+
+    Raises:
+        RequestError: A package of the extra ``reports`` is missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise RequestError(
+            f"this output needs the reports extra: pip install 'panecho-triton[reports]' ({error})."
+        ) from None
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom from writing header values, which may identify a patient, to warnings and logs.
+
+    Both are the process's: other threads feel it too.
+    """
+    from pydicom.config import disable_value_validation  # noqa: PLC0415 - part of an extra
+
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings(), disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

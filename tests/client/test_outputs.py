@@ -1,0 +1,35 @@
+"""What `panecho_client.outputs` gives, and what importing it costs."""
+
+import subprocess
+import sys
+
+from panecho_client import outputs
+
+
+def test_public_names_are_these() -> None:
+    assert outputs.__all__ == [
+        "LONG_COLUMNS",
+        "FileIdentity",
+        "ReferenceRange",
+        "Source",
+        "StudyIdentity",
+        "append_csv",
+        "build_sr",
+        "identify",
+        "long_rows",
+        "pseudonym",
+        "reference_ranges",
+        "render_html",
+        "wide_columns",
+        "wide_row",
+        "write_parquet",
+    ]
+    assert all(hasattr(outputs, name) for name in outputs.__all__)
+
+
+def test_importing_it_loads_no_package_of_the_extra() -> None:
+    code = (
+        "import sys, panecho_client.outputs; print(*{'highdicom', 'jinja2', 'pyarrow', 'pydicom'} & set(sys.modules))"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == ""

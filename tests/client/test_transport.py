@@ -18,7 +18,7 @@ from panecho_client import (
     ServerError,
     ServerUnavailableError,
 )
-from panecho_client._transport import GrpcTransport
+from panecho_client._translation import translated
 
 
 @pytest.fixture
@@ -88,9 +88,7 @@ def test_closed_client_says_so(unused_url: str) -> None:
     ],
 )
 def test_every_status_becomes_ours(status: str, text: str, kind: type[PanEchoError], unused_url: str) -> None:
-    transport = GrpcTransport(unused_url, timeout=1, connect_timeout=1)
-    error = transport._translated(InferenceServerException(text, status=f"StatusCode.{status}"), 1)  # noqa: SLF001 - a real server shows few of these on demand
-    transport.close()
+    error = translated(InferenceServerException(text, status=f"StatusCode.{status}"), unused_url, "panecho", 1)
     assert type(error) is kind
     assert error.code == status
     assert text in str(error) or kind is DeadlineExceededError

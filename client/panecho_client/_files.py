@@ -71,6 +71,11 @@ def find_files(paths: StrPath | Iterable[StrPath]) -> FoundFiles:
     return FoundFiles(files=tuple(files.values()), left_out=tuple(left_out))
 
 
+def shown_path(path: Path) -> str:
+    """Return a path as text that can be written even if its name is not valid UTF-8."""
+    return os.fsencode(path).decode(errors="replace")
+
+
 def read_files(files: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read files into one buffer.
 

@@ -15,7 +15,7 @@ from panecho_client._extras import needs_reports_extra
 from panecho_client._identity import StudyIdentity
 from panecho_client._metadata import VERSION, Task
 from panecho_client._ranges import ReferenceRange, Source, reference_ranges, why_no_range
-from panecho_client._report import CLASSES, format_prediction
+from panecho_client._report import CLASSES, format_percent, format_prediction
 from panecho_client._results import Prediction, StudyResult
 
 __all__ = ["render_html"]
@@ -176,7 +176,7 @@ def _classified(prediction: Prediction, study: StudyResult, identity: StudyIdent
             Bar(
                 name=_readable(name),
                 percent=round(100 * probability, 2) if math.isfinite(probability) else 0,
-                text=_percent(probability),
+                text=format_percent(probability),
                 likely=name == prediction.label,
                 dots=probability_dots(study, names, task.key, name),
             )
@@ -186,12 +186,6 @@ def _classified(prediction: Prediction, study: StudyResult, identity: StudyIdent
 
 def _readable(name: str) -> str:
     return CLASSES.get(name, name).replace("|", " / ").replace("_", " ")
-
-
-def _percent(value: float) -> str:
-    if not math.isfinite(value):
-        return "not a number"
-    return "<1 %" if 0 < value < 0.005 else ">99 %" if 0.995 <= value < 1 else f"{100 * value:.0f} %"
 
 
 def _frames(study: StudyResult, identity: StudyIdentity, key_frames: Mapping[Path, bytes]) -> list[dict[str, str]]:

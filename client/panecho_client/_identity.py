@@ -5,13 +5,13 @@ Every output takes a ``StudyIdentity`` and nothing else that could identify, so 
 
 import hashlib
 import hmac
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from panecho_client._files import shown_path
 from panecho_client._instances import Instance, read_instance
 from panecho_client._results import StudyResult
 
@@ -119,7 +119,7 @@ class StudyIdentity:
             patient=first.patient_id,
             identified=True,
             study_count=_count_studies(instances),
-            files=tuple(_named(instance, _shown(instance.path)) for instance in instances),
+            files=tuple(_named(instance, shown_path(instance.path)) for instance in instances),
             patient_sex=_sex(members),
             patient_name=first.patient_name,
             patient_birth_date=first.patient_birth_date,
@@ -187,17 +187,14 @@ def _sex(instances: Iterable[Instance]) -> str | None:
 
 
 def _pseudonymous(instance: Instance, secret: bytes) -> FileIdentity:
-    source = instance.sop_instance_uid or instance.content or _shown(instance.path)
+    source = instance.sop_instance_uid or instance.content or shown_path(instance.path)
     uids = (instance.sop_instance_uid, instance.series_instance_uid, instance.study_instance_uid)
     sop, series, study = (pseudonymous_uid(uid, secret=secret) if uid else None for uid in uids)
-    return FileIdentity(
-        name=pseudonym(source, kind="video", secret=secret),
+    return replace(
+        _named(instance, pseudonym(source, kind="video", secret=secret)),
         sop_instance_uid=sop,
-        sop_class_uid=instance.sop_class_uid,
         series_instance_uid=series,
         study_instance_uid=study,
-        rows=instance.rows,
-        columns=instance.columns,
     )
 
 
@@ -211,8 +208,3 @@ def _named(instance: Instance, name: str) -> FileIdentity:
         rows=instance.rows,
         columns=instance.columns,
     )
-
-
-def _shown(path: Path) -> str:
-    """Return the path as text even if its name is not valid UTF-8."""
-    return os.fsencode(path).decode(errors="replace")

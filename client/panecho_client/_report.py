@@ -4,13 +4,13 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from panecho_client._files import shown_path
 from panecho_client._metadata import Weights
 from panecho_client._results import NOT_CLINICAL, STAND_IN, Prediction, StudyResult
 
@@ -37,7 +37,7 @@ def render_report(study: StudyResult, *, per_video: bool = False) -> RenderableT
     """
     parts: list[RenderableType] = [_predictions("Study", study.predictions)]
     if per_video:
-        parts += [_predictions(_shown(video.path), video.predictions) for video in study.videos if video.ok]
+        parts += [_predictions(shown_path(video.path), video.predictions) for video in study.videos if video.ok]
     parts += [_files(study), _origin(study.weights)]
     if study.weights.stand_in:
         parts.insert(0, _stand_in_panel(study.weights))
@@ -51,9 +51,9 @@ def format_prediction(prediction: Prediction) -> list[tuple[str, str]]:
         return [(_measurement(prediction), task.description)]
     named = task.positive_class if task.kind == "binary" else prediction.label
     meaning = f"{task.description}: {CLASSES.get(named, named)}" if named else task.description
-    rows = [(_percent(prediction.value), meaning)]
+    rows = [(format_percent(prediction.value), meaning)]
     if task.kind == "multiclass":
-        rows += [(_percent(p), f"  {name}") for name, p in prediction.probabilities.items() if name != named]
+        rows += [(format_percent(p), f"  {name}") for name, p in prediction.probabilities.items() if name != named]
     return rows
 
 
@@ -65,7 +65,8 @@ def _measurement(prediction: Prediction) -> str:
     return f"{value:.{decimals}f} {UNITS.get(unit, unit)}".rstrip()
 
 
-def _percent(value: float) -> str:
+def format_percent(value: float) -> str:
+    """Return a probability as text, such as ``58 %``; one that is not certain never reads as if it were."""
     if not math.isfinite(value):
         return NOT_A_NUMBER
     if 0 < value < 0.005:
@@ -111,7 +112,7 @@ def _files(study: StudyResult) -> Table:
     table.add_column(overflow="fold")
     for video in study.videos:
         status = Text("ok") if video.ok else Text(f"skipped: {video.status}", style="yellow")
-        table.add_row(Text(f"  {_shown(video.path)}"), status)
+        table.add_row(Text(f"  {shown_path(video.path)}"), status)
     return table
 
 
@@ -126,8 +127,3 @@ def _origin(weights: Weights) -> Text:
 
 def _stand_in_panel(weights: Weights) -> Panel:
     return Panel(Text("\n".join(filter(None, [STAND_IN, weights.notice]))), title="WARNING", style="bold yellow")
-
-
-def _shown(path: Path) -> str:
-    """Return the path as text that can be printed even if its name is not valid UTF-8."""
-    return os.fsencode(path).decode(errors="replace")

@@ -9,11 +9,10 @@ from typing import Self
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from panecho_client._exceptions import PanEchoError, RequestError
+from panecho_client._exceptions import RequestError
 from panecho_client._metadata import Description, parse_description
 from panecho_client._translation import translated
-from panecho_client._transport import MODEL as ENSEMBLE
-from panecho_client._transport import channel_args
+from panecho_client._transport import ENSEMBLE, channel_args
 
 MODELS = ("preprocessing", "backbone", "postprocessing", "panecho")
 """The models that make a PanEcho server."""
@@ -130,10 +129,7 @@ class StatusClient:
         try:
             yield
         except InferenceServerException as error:
-            raise self._error(error, model) from None
-
-    def _error(self, error: InferenceServerException, model: str) -> PanEchoError:
-        return translated(error, self._url, model, self._timeout)
+            raise translated(error, self._url, model, self._timeout) from None
 
     def __enter__(self) -> Self:
         """Return the object."""

@@ -14,7 +14,8 @@ from panecho_client._exceptions import RequestError
 from panecho_client._files import MAX_MESSAGE_BYTES
 from panecho_client._translation import translated
 
-MODEL = "panecho"
+ENSEMBLE = "panecho"
+
 Parameters: TypeAlias = Mapping[str, int | str]
 
 
@@ -46,9 +47,9 @@ class GrpcTransport:
             PanEchoError: As ``infer``; a server that does not answer is noticed within ``connect_timeout``.
         """
         try:
-            response = self._open().get_model_config(MODEL, client_timeout=self.connect_timeout)
+            response = self._open().get_model_config(ENSEMBLE, client_timeout=self.connect_timeout)
         except InferenceServerException as error:
-            raise translated(error, self.url, MODEL, self.connect_timeout) from None
+            raise translated(error, self.url, ENSEMBLE, self.connect_timeout) from None
         return {name: parameter.string_value for name, parameter in response.config.parameters.items()}
 
     def infer(
@@ -64,14 +65,14 @@ class GrpcTransport:
         """
         try:
             result = self._open().infer(
-                MODEL,
+                ENSEMBLE,
                 [_input(name, array) for name, array in inputs.items()],
                 outputs=[InferRequestedOutput(name) for name in outputs],
                 parameters=dict(parameters),
                 client_timeout=self.timeout,
             )
         except InferenceServerException as error:
-            raise translated(error, self.url, MODEL, self.timeout) from None
+            raise translated(error, self.url, ENSEMBLE, self.timeout) from None
         arrays = {name: result.as_numpy(name) for name in outputs}
         return {name: array for name, array in arrays.items() if array is not None}
 

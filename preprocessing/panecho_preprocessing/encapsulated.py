@@ -41,7 +41,11 @@ def split_frames(header: Header, starts_frame: Callable[[memoryview], bool]) -> 
 
 def concatenate(header: Header) -> memoryview:
     """Return what all fragments hold together: a video's stream, which belongs to no frame in particular."""
-    fragments = [item.value for item in _items(header.pixels)][1:]
+    return joined([item.value for item in _items(header.pixels)][1:])
+
+
+def joined(fragments: EncodedFrame) -> memoryview:
+    """Return what fragments hold together; a single one, as most frames are, is not copied."""
     return fragments[0] if len(fragments) == 1 else memoryview(b"".join(fragments))
 
 

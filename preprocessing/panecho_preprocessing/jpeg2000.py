@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import imagecodecs
 
 from panecho_preprocessing import colour
-from panecho_preprocessing.encapsulated import EncodedFrame
+from panecho_preprocessing.encapsulated import EncodedFrame, joined
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Frame
 from panecho_preprocessing.header import Header
@@ -48,7 +48,7 @@ def decoder(header: Header) -> Callable[[EncodedFrame], Frame]:
     rgb = colour.converter_by_precision(replace(header, photometric="RGB"))
 
     def decode(encoded: EncodedFrame) -> Frame:
-        data = encoded[0] if len(encoded) == 1 else memoryview(b"".join(encoded))
+        data = joined(encoded)
         stream = _read_codestream(data, header)
         samples = imagecodecs.jpeg2k_decode(bytes(data), numthreads=1)
         to_frame = rgb if stream.transformed else plain

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from panecho_preprocessing.encapsulated import EncodedFrame
+from panecho_preprocessing.encapsulated import EncodedFrame, joined
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.header import Header
 
@@ -43,7 +43,7 @@ def read_stream(encoded: EncodedFrame, header: Header) -> JpegStream:
     Raises:
         VideoError: SIZE_MISMATCH, UNSUPPORTED_PIXELS or CORRUPT_FRAME.
     """
-    data = encoded[0] if len(encoded) == 1 else memoryview(b"".join(encoded))
+    data = joined(encoded)
     stream = _parse(data)
     check_size(stream.rows, stream.columns, header)
     if len(stream.components) not in (1, 3):

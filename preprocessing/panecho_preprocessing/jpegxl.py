@@ -7,7 +7,7 @@ from dataclasses import replace
 import imagecodecs
 
 from panecho_preprocessing import colour
-from panecho_preprocessing.encapsulated import EncodedFrame
+from panecho_preprocessing.encapsulated import EncodedFrame, joined
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Frame
 from panecho_preprocessing.header import Header
@@ -31,7 +31,7 @@ def decoder(header: Header) -> Callable[[EncodedFrame], Frame]:
     to_frame = colour.converter_by_precision(replace(header, photometric=photometric))
 
     def decode(encoded: EncodedFrame) -> Frame:
-        data = encoded[0] if len(encoded) == 1 else memoryview(b"".join(encoded))
+        data = joined(encoded)
         check_size(*_size(_codestream(data)), header)
         samples = imagecodecs.jpegxl_decode(bytes(data), numthreads=1)
         return to_frame(samples, header.bits_stored)

@@ -17,10 +17,7 @@ from pydicom.uid import (
 )
 
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.regions import Region
-
-# RegionSpatialFormat (C.8.5.5.1.1).
-_TWO_DIMENSIONAL, _M_MODE, _SPECTRAL = 1, 2, 3
+from panecho_preprocessing.regions import M_MODE, SPECTRAL, TWO_DIMENSIONAL, Region
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _ULTRASOUND = {
@@ -67,10 +64,10 @@ def require_echo(dataset: Dataset, regions: Sequence[Region]) -> None:
         raise VideoError(VideoErrorCode.VOLUME, "a 3D volume; the model reads 2D cines")
     if not _is_ultrasound(sop_class, modality):
         raise VideoError(VideoErrorCode.NOT_ULTRASOUND, f"{_named(sop_class, modality)}, not ultrasound")
-    image = _area(regions, _TWO_DIMENSIONAL)
-    if _area(regions, _SPECTRAL) > image:
+    image = _area(regions, TWO_DIMENSIONAL)
+    if _area(regions, SPECTRAL) > image:
         raise VideoError(VideoErrorCode.SPECTRAL_DOPPLER, "a spectral Doppler trace; the model reads 2D cines")
-    if _area(regions, _M_MODE) > image:
+    if _area(regions, M_MODE) > image:
         raise VideoError(VideoErrorCode.M_MODE, "an M-mode trace; the model reads 2D cines")
 
 

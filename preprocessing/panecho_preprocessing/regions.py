@@ -9,8 +9,10 @@ from pydicom import Dataset
 # Files seen hold one to three regions; a broken or hostile one must not cost more.
 MAX_REGIONS: Final = 64
 
-# RegionSpatialFormat (C.8.5.5.1.1) and RegionDataType (C.8.5.5.1.2) of what the model looks at.
-_TWO_DIMENSIONAL: Final = 1
+# RegionSpatialFormat (C.8.5.5.1.1), and RegionDataType (C.8.5.5.1.2) of what the model looks at.
+TWO_DIMENSIONAL: Final = 1
+M_MODE: Final = 2
+SPECTRAL: Final = 3
 _TISSUE_OR_COLOUR_FLOW: Final = (1, 2)
 
 # Frames made smaller by a whole factor after the region was written: a SonoSite's is 2. More has not been seen.
@@ -78,7 +80,7 @@ def tissue_box(regions: Sequence[Region], rows: int, columns: int) -> Box | None
     used = [
         region
         for region in regions
-        if region.spatial_format == _TWO_DIMENSIONAL and region.data_type in _TISSUE_OR_COLOUR_FLOW
+        if region.spatial_format == TWO_DIMENSIONAL and region.data_type in _TISSUE_OR_COLOUR_FLOW
     ]
     if not used:
         return None

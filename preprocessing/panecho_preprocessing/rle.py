@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 
 from panecho_preprocessing import colour
-from panecho_preprocessing.encapsulated import EncodedFrame
+from panecho_preprocessing.encapsulated import EncodedFrame, joined
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Frame
 from panecho_preprocessing.header import Header
@@ -32,7 +32,7 @@ def decoder(header: Header) -> Callable[[EncodedFrame], Frame]:
 def _decode_samples(encoded: EncodedFrame, header: Header) -> Samples:
     """Return the samples, [rows, columns] or [rows, columns, 3], stored plane by plane and byte by byte."""
     bytes_per_sample = header.bits_allocated // 8
-    segments = _segments(memoryview(b"".join(encoded)))
+    segments = _segments(joined(encoded))
     if len(segments) != header.samples * bytes_per_sample:
         raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"the RLE frame has {len(segments)} segments")
     # The most significant byte of each sample comes first.

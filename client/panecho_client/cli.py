@@ -87,7 +87,7 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
         include_identifiers=include_identifiers,
         secret=secret,
     )
-    _require_folders(outputs)
+    _require_paths(outputs)
     try:
         found = find_files(paths)
         _tell_left_out(messages, found)
@@ -114,8 +114,10 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
         messages.print(f"{len(study.skipped)} of {len(study.videos)} files were skipped.", style="yellow")
 
 
-def _require_folders(outputs: Outputs) -> None:
+def _require_paths(outputs: Outputs) -> None:
     """Refuse before the prediction what could not be written after it."""
+    if outputs.secret is not None and not outputs.secret.is_file():
+        raise typer.BadParameter(f"{outputs.secret} is no file.", param_hint="--secret")
     for name in ("json", "csv", "wide_csv", "parquet", "html", "sr"):
         path = getattr(outputs, name)
         if path is not None and not path.parent.is_dir():

@@ -67,7 +67,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise CheckpointError(f"{path}: cannot be read as a PyTorch checkpoint of tensors: {error}") from error
+        # Only the class: torch's own text advises to load without the check, which runs code that the file holds.
+        raise CheckpointError(
+            f"{path}: cannot be read as a PyTorch checkpoint of tensors alone ({type(error).__name__}). "
+            "Give the path of PanEcho's released checkpoint (panecho.pt)."
+        ) from error
     weights = content.get("weights") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
         raise CheckpointError(

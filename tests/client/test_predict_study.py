@@ -207,6 +207,9 @@ def test_output_that_cannot_be_written_is_named_first(server: TritonServer, cine
     finished = run_predict(server, cine, "--html", tmp_path / "none" / "report.html")
     assert finished.returncode == 2
     assert "--html" in finished.stderr
+    finished = run_predict(server, cine, "--secret", tmp_path / "none")
+    assert finished.returncode == 2
+    assert "--secret" in finished.stderr
     finished = run_predict(server, cine, "--tasks", "EF", "--csv", tmp_path)
     assert finished.returncode == 1
     assert f"{tmp_path} cannot be written" in finished.stderr

@@ -73,8 +73,10 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "panecho.pt"
     path.write_text("hello")
-    with pytest.raises(CheckpointError, match="cannot be read as a PyTorch checkpoint"):
+    with pytest.raises(CheckpointError, match="cannot be read as a PyTorch checkpoint") as refused:
         read_checkpoint(path)
+    assert "weights_only" not in str(refused.value)
+    assert "panecho.pt" in str(refused.value)
 
 
 def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """One exported repository and one real server for all tests."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_models import add_small_models
+from small_models import SMALL_MODELS, add_small_models
 
 from panecho_export.repository import export_stand_in
 from panecho_server import Settings, TritonServer
@@ -28,10 +29,30 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def cold_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without warm-up, for tests that start servers of their own."""
+    target = tmp_path_factory.mktemp("cold_repository")
+    shutil.copytree(repository, target, dirs_exist_ok=True, copy_function=os.link)
+    config = target / "backbone/config.pbtxt"
+    text = config.read_text()
+    config.unlink()
+    config.write_text(text.partition("model_warmup")[0])
+    return target
+
+
+@pytest.fixture(scope="session")
 def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     """A real tritonserver on free ports."""
     log_file = tmp_path_factory.mktemp("log") / "tritonserver.log"
-    settings = Settings(model_repository=repository, http_port=0, grpc_port=0, metrics_port=0, log_file=log_file)
+    settings = Settings(
+        model_repository=repository,
+        load=SMALL_MODELS,
+        model_control=True,
+        http_port=0,
+        grpc_port=0,
+        metrics_port=0,
+        log_file=log_file,
+    )
     with TritonServer(settings) as running:
         yield running
 

@@ -16,6 +16,7 @@ from panecho_export.constants import (
     FEATURES,
     IMAGENET_MEAN,
     IMAGENET_STD,
+    IMAGES_PER_PASS,
     TRANSFORMER_FEEDFORWARD,
     TRANSFORMER_HEADS,
     TRANSFORMER_LAYERS,
@@ -32,6 +33,12 @@ def frame_positions(clip_length: int, rates: Tensor) -> Tensor:
     """Return the fixed positions of ``clip_length`` frames, FP32 [T, 768]: sin and cos in turn."""
     angles = torch.arange(clip_length, dtype=rates.dtype, device=rates.device)[:, None] * rates
     return torch.stack((torch.sin(angles), torch.cos(angles)), dim=2).flatten(1)
+
+
+def normalisation() -> tuple[Tensor, Tensor]:
+    """Return the scale and shift, FP32 [3] each, that take a channel's 0 to 255 to what the image encoder reads."""
+    scale = 1 / (255 * torch.tensor(IMAGENET_STD))
+    return scale, -255 * torch.tensor(IMAGENET_MEAN) * scale
 
 
 def channel_planes(clips: Tensor) -> Tensor:
@@ -51,7 +58,7 @@ class ClipEncoder(nn.Module):
         images_per_pass: Images that the image encoder takes at once; bounds the memory of a large batch.
     """
 
-    images_per_pass: Final[int] = 64
+    images_per_pass: Final[int] = IMAGES_PER_PASS
     scale: Tensor
     shift: Tensor
     rates: Tensor
@@ -63,9 +70,9 @@ class ClipEncoder(nn.Module):
             FEATURES, TRANSFORMER_HEADS, TRANSFORMER_FEEDFORWARD, dropout=0.0, batch_first=True
         )
         self.transformer = nn.TransformerEncoder(layer, TRANSFORMER_LAYERS, enable_nested_tensor=False)
-        scale = 1 / (255 * torch.tensor(IMAGENET_STD))
+        scale, shift = normalisation()
         self.register_buffer("scale", scale, persistent=False)
-        self.register_buffer("shift", -255 * torch.tensor(IMAGENET_MEAN) * scale, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
         self.register_buffer("rates", position_rates(), persistent=False)
 
     def per_plane(self, values: Tensor, clips: int, clip_length: int) -> Tensor:
@@ -121,3 +128,35 @@ class PanEcho(nn.Module):
         """
         embedding = self.encoder(clips, normalise=False)
         return self.heads(embedding), embedding
+
+
+class ImageEncoder(nn.Module):
+    """The image encoder of a PanEcho by itself, on real frames of three channels; its weights are shared, not copied.
+
+    Attributes:
+        images_per_pass: As in ``ClipEncoder``.
+    """
+
+    images_per_pass: Final[int] = IMAGES_PER_PASS
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, panecho: PanEcho) -> None:
+        super().__init__()
+        self.image = panecho.encoder.image
+        scale, shift = normalisation()
+        self.register_buffer("scale", scale.view(3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.view(3, 1, 1), persistent=False)
+        self.train(panecho.training)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor]:
+        """Return the features of each frame.
+
+        Args:
+            frames: UINT8 [N, 224, 224, 3], channels in OpenCV's order.
+
+        Returns:
+            ``frame_embedding`` FP32 [N, 768], in a tuple, as Triton's PyTorch backends want it.
+        """
+        images = torch.split(frames.permute(0, 3, 1, 2), self.images_per_pass)
+        return (torch.cat([self.image(image * self.scale + self.shift) for image in images]),)

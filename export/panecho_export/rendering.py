@@ -13,13 +13,13 @@ import re
 import sys
 from pathlib import Path
 
-from panecho_export.constants import FEATURES, FRAME_SIZE, MAX_CLIPS
+from panecho_export.constants import FEATURES, FRAME_SIZE, MAX_CLIPS, MAX_FRAMES
 from panecho_export.errors import RepositoryError
 from panecho_export.tasks import LOGITS_SIZE, TASKS
 from panecho_export.weights import NO_WEIGHTS, Weights
 
 TASKS_JSON = Path("postprocessing/1/tasks.json")
-MODELS = ("panecho", "preprocessing", "backbone", "postprocessing")
+MODELS = ("panecho", "preprocessing", "backbone", "postprocessing", "image_encoder")
 
 
 def _tensor(name: str, data_type: str, *dims: int) -> str:
@@ -75,6 +75,12 @@ def _backbone_tensors() -> str:
     return f"max_batch_size: {MAX_CLIPS}\n" + _block("input", [clips]) + "\n" + _block("output", outputs)
 
 
+def _image_encoder_tensors() -> str:
+    frames = _tensor("frames", "TYPE_UINT8", FRAME_SIZE, FRAME_SIZE, 3)
+    output = _tensor("frame_embedding", "TYPE_FP32", FEATURES)
+    return f"max_batch_size: {MAX_FRAMES}\n" + _block("input", [frames]) + "\n" + _block("output", [output])
+
+
 def tasks_json() -> str:
     """Return the content of ``tasks.json``: a list of tasks in the order of ``logits``."""
     return json.dumps([task.describe() for task in TASKS], indent=1) + "\n"
@@ -93,6 +99,7 @@ def _parts(weights: Weights) -> dict[str, dict[str, str]]:
         "preprocessing": {"limits": _parameter("max_clips", str(MAX_CLIPS))},
         "backbone": {"tensors": _backbone_tensors()},
         "postprocessing": {"tensors": _postprocessing_tensors(), "metadata": identity},
+        "image_encoder": {"tensors": _image_encoder_tensors(), "metadata": identity},
     }
 
 

@@ -1,4 +1,4 @@
-"""Makes a model repository servable: its files, the weights' identity and the TorchScript model."""
+"""Makes a model repository servable: its files, the weights' identity and the TorchScript models."""
 
 import shutil
 from pathlib import Path
@@ -7,12 +7,14 @@ from torch import Tensor
 
 from panecho_export.checkpoint import load_model, read_checkpoint
 from panecho_export.errors import RepositoryError
+from panecho_export.model import ImageEncoder
 from panecho_export.rendering import MODELS, rendered
 from panecho_export.stand_in import stand_in_weights, with_training_means
-from panecho_export.torchscript import save, script
+from panecho_export.torchscript import CHECKED_CLIPS, CHECKED_FRAMES, save, script
 from panecho_export.weights import Weights, checkpoint_identity, stand_in_identity
 
-MODEL_FILE = Path("backbone/1/model.pt")
+BACKBONE_FILE = Path("backbone/1/model.pt")
+IMAGE_ENCODER_FILE = Path("image_encoder/1/model.pt")
 
 
 def source_repository() -> Path:
@@ -42,17 +44,20 @@ def export_weights(tensors: dict[str, Tensor], identity: Weights, target: Path) 
     """Make ``target`` servable with ``tensors``, given under their released names.
 
     Returns:
-        The path of the TorchScript model. It is written last: a repository without it is not servable.
+        The path of the backbone's TorchScript model. It is written last: a repository without it is not servable.
 
     Raises:
         ExportError: The tensors are not PanEcho's, or the repository cannot be written.
     """
-    scripted = script(load_model(tensors))
+    model = load_model(tensors)
+    backbone = script(model, CHECKED_CLIPS)
+    image_encoder = script(ImageEncoder(model), CHECKED_FRAMES)
     copy_repository(target)
     for path, text in rendered(target, identity).items():
         path.write_text(text)
-    save(scripted, target / MODEL_FILE)
-    return target / MODEL_FILE
+    save(image_encoder, target / IMAGE_ENCODER_FILE)
+    save(backbone, target / BACKBONE_FILE)
+    return target / BACKBONE_FILE
 
 
 def export_checkpoint(checkpoint: Path, target: Path) -> Path:

@@ -20,6 +20,13 @@ def serve(  # noqa: PLR0913 - one argument per option of the command
     model_repository: Annotated[
         Path, typer.Option(help="Repository that `panecho export` has made servable.")
     ] = Settings.model_repository,
+    load: Annotated[
+        list[str] | None, typer.Option(help="Further model to load, such as image_encoder; may be repeated.")
+    ] = None,
+    model_control: Annotated[
+        bool,
+        typer.Option("--model-control", help="Let callers on this machine load models, and so run code, over gRPC."),
+    ] = False,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every network.")] = Settings.host,
     grpc_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8001))] = None,
     http_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8000))] = None,
@@ -29,6 +36,8 @@ def serve(  # noqa: PLR0913 - one argument per option of the command
     """Serve a model repository with an embedded Triton Inference Server until Ctrl-C."""
     settings = Settings(
         model_repository=model_repository,
+        load=tuple(load or ()),
+        model_control=model_control,
         host=host,
         grpc_port=grpc_port,
         http_port=http_port,

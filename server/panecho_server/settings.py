@@ -1,6 +1,7 @@
 """How the embedded server is started."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_HTTP_PORT = 8000
@@ -8,7 +9,7 @@ DEFAULT_GRPC_PORT = 8001
 DEFAULT_METRICS_PORT = 8002
 
 MODELS = ("preprocessing", "backbone", "postprocessing", "panecho")
-"""Each is waited for: a server can be ready while the process of a Python model is dead."""
+"""Loaded at start. Each is waited for: a server can be ready while the process of a Python model is dead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,10 @@ class Settings:
 
     Attributes:
         model_repository: Folder that ``panecho export`` has made servable.
+        load: Models of the repository to load at start besides ``MODELS``, such as ``image_encoder``.
+        model_control: Whether callers over gRPC may load and unload models while the server runs, with Triton's model
+            repository API. It also takes new models, and so code to run: for machines of one user, and of ``host``
+            only this machine.
         host: Address to listen on. The default is this machine alone: studies carry patients' data.
         http_port: 0 picks a free one; None is 8000, or the next free one.
         grpc_port: As above, from 8001.
@@ -24,9 +29,14 @@ class Settings:
         log_file: Where the log of ``tritonserver`` and of the models goes; replaced at each start.
         ready_timeout: Seconds until every model must be ready.
         exit_timeout: Seconds that running requests are given when the server is stopped.
+        options: Further options of ``tritonserver`` by their names without dashes, such as
+            ``{"grpc-use-ssl": "true"}``. They come last, so one that is set above is overridden. HTTP must stay on at
+            ``http_port``: the models are asked there whether they are ready.
     """
 
     model_repository: Path = Path("build/model_repository")
+    load: tuple[str, ...] = ()
+    model_control: bool = False
     host: str = "127.0.0.1"
     http_port: int | None = None
     grpc_port: int | None = None
@@ -34,3 +44,4 @@ class Settings:
     log_file: Path = Path("build/tritonserver.log")
     ready_timeout: float = 300
     exit_timeout: int = 30
+    options: Mapping[str, str] = field(default_factory=dict)

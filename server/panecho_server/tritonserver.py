@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -25,6 +27,10 @@ from panecho_server.wheel import check_numpy, check_platform, find_libpython, fi
 POLL_SECONDS = 0.2
 KILL_SECONDS = 5
 LOG_LINES_SHOWN = 15
+FAULT = re.compile(r"E[01]|[Ee]rror|\S*tritonserver: ")
+"""How a line of the log begins that tells a fault: Triton's errors by date, and what its command line refuses."""
+
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 class TritonServer:
@@ -44,7 +50,12 @@ class TritonServer:
         check_numpy()
         self._wheel = find_wheel()
         self._libpython = find_libpython()
-        _check_repository(settings.model_repository)
+        _check_repository(settings.model_repository, settings.load)
+        if settings.model_control and settings.host not in THIS_MACHINE:
+            raise StartError(
+                f"model control on {settings.host} would let everybody there run code on this machine; load models "
+                "with `load`, or restrict the API with a key of yours in `options`."
+            )
         host = settings.host
         self.http_port = choose_port(host, settings.http_port, DEFAULT_HTTP_PORT)
         self.grpc_port = choose_port(host, settings.grpc_port, DEFAULT_GRPC_PORT, {self.http_port})
@@ -64,12 +75,17 @@ class TritonServer:
         return f"{self.settings.host}:{self.http_port}"
 
     @property
+    def _models(self) -> list[str]:
+        """Names of the models that are loaded at start."""
+        return [*MODELS, *self.settings.load]
+
+    @property
     def pid(self) -> int | None:
         """Process id of ``tritonserver``; None before it is started."""
         return self._process.pid if self._process else None
 
     def start(self, on_progress: Callable[[list[str]], None] = lambda _waiting: None) -> Self:
-        """Start the server and wait until every model is ready.
+        """Start the server and wait until every model that it loads is ready.
 
         Args:
             on_progress: Called now and then with the names of the models that are not ready yet.
@@ -97,7 +113,13 @@ class TritonServer:
         return self
 
     def _command(self, backends: Path) -> list[str]:
-        options = {
+        # setpriv: should we be killed, the kernel tells tritonserver to stop.
+        start = ["setpriv", "--pdeathsig", "TERM", str(self._wheel.tritonserver), "--disable-auto-complete-config"]
+        load = [f"--load-model={model}" for model in self._models]
+        return start + load + [f"--{name}={value}" for name, value in self._options(backends).items()]
+
+    def _options(self, backends: Path) -> dict[str, object]:
+        return {
             "model-repository": self.settings.model_repository,
             "backend-directory": backends,
             "http-address": self.settings.host,
@@ -107,14 +129,14 @@ class TritonServer:
             "grpc-port": self.grpc_port,
             "metrics-port": self.metrics_port,
             "exit-timeout-secs": self.settings.exit_timeout,
+            "model-control-mode": "explicit",
+            **_restrictions(model_control=self.settings.model_control),
+            **self.settings.options,
         }
-        # setpriv: should we be killed, the kernel tells tritonserver to stop.
-        start = ["setpriv", "--pdeathsig", "TERM", str(self._wheel.tritonserver), "--disable-auto-complete-config"]
-        return start + [f"--{name}={value}" for name, value in options.items()]
 
     def _wait_until_ready(self, on_progress: Callable[[list[str]], None]) -> None:
         deadline = time.monotonic() + self.settings.ready_timeout
-        waiting = list(MODELS)
+        waiting = self._models
         while waiting:
             if not self.is_running():
                 raise StartError(f"tritonserver stopped while starting.{self._log_excerpt()}")
@@ -171,7 +193,7 @@ class TritonServer:
 
     def _log_excerpt(self) -> str:
         lines = self.settings.log_file.read_text(errors="replace").splitlines()
-        faults = [line for line in lines if line.startswith(("E1", "E0", "error"))] or lines
+        faults = [line for line in lines if FAULT.match(line)] or lines
         return "\n  ".join([f" The log, {self.settings.log_file}, says:", *faults[-LOG_LINES_SHOWN:]])
 
     def __enter__(self) -> Self:
@@ -185,7 +207,7 @@ class TritonServer:
         self.stop()
 
 
-def _check_repository(repository: Path) -> None:
+def _check_repository(repository: Path, load: tuple[str, ...]) -> None:
     if not (repository / "panecho" / "config.pbtxt").is_file():
         raise RepositoryError(f"{repository} is not a PanEcho model repository; make one: panecho export --help")
     if not (repository / "backbone" / "1" / "model.pt").is_file():
@@ -193,6 +215,19 @@ def _check_repository(repository: Path) -> None:
             f"{repository}/backbone/1/model.pt is missing; write it: "
             f"panecho export --checkpoint PATH --model-repository {repository} (or --stand-in 0 to try things out)"
         )
+    for model in load:
+        if not (repository / model / "config.pbtxt").is_file():
+            raise RepositoryError(f"{repository} holds no model {model!r}; was it exported by an older version?")
+
+
+def _restrictions(*, model_control: bool) -> dict[str, str]:
+    """Return options that close the model repository API: it takes new models too, and so code to run.
+
+    HTTP is closed always: a web page in a browser on this machine could send such a request.
+    """
+    restriction = f"model-repository:key={secrets.token_urlsafe()}"
+    closed = {"http-restricted-api": restriction}
+    return closed if model_control else closed | {"grpc-restricted-protocol": restriction}
 
 
 def _environment(libraries: list[Path]) -> dict[str, str]:

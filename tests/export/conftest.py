@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from panecho_export.checkpoint import load_model
-from panecho_export.model import PanEcho
+from panecho_export.model import ImageEncoder, PanEcho
 from panecho_export.stand_in import stand_in_weights
-from panecho_export.torchscript import script
+from panecho_export.torchscript import CHECKED_CLIPS, CHECKED_FRAMES, script
 
 Golden = dict[str, NDArray[np.float32]]
 
@@ -34,4 +34,14 @@ def eager(weights: dict[str, Tensor]) -> PanEcho:
 
 @pytest.fixture(scope="session")
 def scripted(eager: PanEcho) -> torch.jit.ScriptModule:
-    return script(eager)
+    return script(eager, CHECKED_CLIPS)
+
+
+@pytest.fixture(scope="session")
+def eager_image_encoder(eager: PanEcho) -> ImageEncoder:
+    return ImageEncoder(eager)
+
+
+@pytest.fixture(scope="session")
+def scripted_image_encoder(eager_image_encoder: ImageEncoder) -> torch.jit.ScriptModule:
+    return script(eager_image_encoder, CHECKED_FRAMES)

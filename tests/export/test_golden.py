@@ -12,7 +12,7 @@ from aggregation import Clips, predict, read_heads
 from numpy.typing import NDArray
 from reference_clips import float_clip, uint8_clip
 
-from panecho_export.model import PanEcho, channel_planes
+from panecho_export.model import ImageEncoder, PanEcho, channel_planes
 from panecho_export.tasks import TASKS
 
 TOLERANCE = 1e-3
@@ -22,6 +22,13 @@ Golden = dict[str, NDArray[np.float32]]
 
 @pytest.fixture(scope="session", params=["eager", "scripted"])
 def model(request: pytest.FixtureRequest) -> torch.nn.Module:
+    module = request.getfixturevalue(request.param)
+    assert isinstance(module, torch.nn.Module)
+    return module
+
+
+@pytest.fixture(scope="session", params=["eager_image_encoder", "scripted_image_encoder"])
+def image_encoder(request: pytest.FixtureRequest) -> torch.nn.Module:
     module = request.getfixturevalue(request.param)
     assert isinstance(module, torch.nn.Module)
     return module
@@ -56,11 +63,16 @@ def test_normalised_clips_and_activated_outputs(model: PanEcho, golden: Golden, 
         assert_close(outputs[task.key], golden[f"output/{clip_length}/{task.key}"][0])
 
 
-def test_first_frame_embedding(eager: PanEcho, golden: Golden) -> None:
-    """The image encoder alone, on one real frame."""
-    normalised = torch.from_numpy(float_clip(16)[:, :, 0])
+def test_uint8_frame(image_encoder: torch.nn.Module, golden: Golden) -> None:
     with torch.inference_mode():
-        assert_close(eager.encoder.image(normalised), golden["image_embedding"])
+        (embedding,) = image_encoder(torch.from_numpy(uint8_clip(16)[:, 0]))
+    assert_close(embedding, golden["uint8_first_frame_embedding"])
+
+
+def test_normalised_frame(image_encoder: ImageEncoder, golden: Golden) -> None:
+    with torch.inference_mode():
+        embedding = image_encoder.image(torch.from_numpy(float_clip(16)[:, :, 0]))
+    assert_close(embedding, golden["image_embedding"])
 
 
 def test_images_are_the_planes_of_one_channel_in_turn() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from panecho_export.constants import MAX_CLIPS
+from panecho_export.constants import MAX_CLIPS, MAX_FRAMES
 from panecho_export.errors import RepositoryError
 from panecho_export.rendering import MODELS, TASKS_JSON, rendered, stale_files
 from panecho_export.tasks import TASKS
@@ -41,6 +41,7 @@ def test_repository_is_current() -> None:
         (Path("postprocessing/config.pbtxt"), "panecho export", "panecho import"),
         (Path("backbone/config.pbtxt"), "dims: [ 58 ]", "dims: [ 57 ]"),
         (Path("preprocessing/config.pbtxt"), str(MAX_CLIPS), "7"),
+        (Path("image_encoder/config.pbtxt"), f"max_batch_size: {MAX_FRAMES}", "max_batch_size: 7"),
     ],
 )
 def test_an_edited_part_is_found(copy: Path, file: Path, old: str, new: str) -> None:

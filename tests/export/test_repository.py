@@ -26,8 +26,11 @@ def test_stand_in_repository_is_complete_and_says_so(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "STAND-IN WEIGHTS" in result.stderr
     assert (target / "backbone/1/model.pt").stat().st_size > 160e6
+    assert (target / "image_encoder/1/model.pt").stat().st_size > 110e6
+    assert not list(target.rglob("*.partial"))
     assert stale_files(target, stand_in_identity(3)) == []
-    assert "stand-in 3" in (target / "panecho/config.pbtxt").read_text()
+    for model in ("panecho", "image_encoder"):
+        assert "stand-in 3" in (target / model / "config.pbtxt").read_text()
     assert stale_files(source_repository()) == []
 
 

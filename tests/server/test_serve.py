@@ -22,11 +22,12 @@ STOP_TIMEOUT = 60
 class Serve:
     """A `panecho serve` on free ports."""
 
-    def __init__(self, repository: Path, folder: Path) -> None:
+    def __init__(self, repository: Path, folder: Path, *arguments: str) -> None:
         self.log_file = folder / "log" / "tritonserver.log"
         self.output = folder / "output"
         ports = [f"--{kind}-port=0" for kind in ("grpc", "http", "metrics")]
-        command = [str(PANECHO), "serve", f"--model-repository={repository}", f"--log-file={self.log_file}", *ports]
+        files = [f"--model-repository={repository}", f"--log-file={self.log_file}"]
+        command = [str(PANECHO), "serve", *files, *ports, *arguments]
         with self.output.open("wb") as output:
             environment = os.environ | {"http_proxy": "http://127.0.0.1:9"}  # a proxy that answers nothing
             self.process = subprocess.Popen(
@@ -52,7 +53,7 @@ class Serve:
 
 @pytest.fixture
 def serve(repository: Path, tmp_path: Path) -> Iterator[Serve]:
-    running = Serve(repository, tmp_path)
+    running = Serve(repository, tmp_path, "--load=image_encoder", "--load=doubling")
     running.wait_until_ready()
     family = running.family()
     yield running
@@ -70,7 +71,8 @@ def assert_all_gone(family: list[psutil.Process]) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_no_process(serve: Serve) -> None:
-    assert serve.http_get("/v2/models/panecho/ready") == 200
+    for model in ("panecho", "image_encoder", "doubling"):
+        assert serve.http_get(f"/v2/models/{model}/ready") == 200
     family = serve.family()
     assert {"tritonserver", "triton_python_backend_stub"} <= {process.name() for process in family}
     os.killpg(serve.process.pid, signal.SIGINT)
@@ -115,6 +117,11 @@ def run_serve(*arguments: str | Path) -> str:
 
 def test_missing_repository_says_how_to_make_one(tmp_path: Path) -> None:
     assert "is not a PanEcho model repository; make one: panecho export" in run_serve("--model-repository", tmp_path)
+
+
+def test_a_model_that_is_not_in_the_repository_is_named(repository: Path) -> None:
+    message = run_serve("--model-repository", repository, "--load", "image_decoder")
+    assert "holds no model 'image_decoder'" in message
 
 
 def test_repository_without_a_model_says_how_to_export() -> None:

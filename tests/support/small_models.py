@@ -5,6 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+SMALL_MODELS = ("doubling", "dictionary")
+
 CONFIG = """
 name: "{name}"
 backend: "pytorch"
@@ -36,7 +38,7 @@ class Dictionary(nn.Module):
 
 def add_small_models(repository: Path) -> None:
     """Write the models and their configurations."""
-    for name, module in {"doubling": Doubling(), "dictionary": Dictionary()}.items():
+    for name, module in zip(SMALL_MODELS, (Doubling(), Dictionary()), strict=True):
         version = repository / name / "1"
         version.mkdir(parents=True)
         (repository / name / "config.pbtxt").write_text(CONFIG.format(name=name))

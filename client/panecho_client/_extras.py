@@ -1,6 +1,7 @@
 """Packages that only reports need, imported where they are used."""
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from contextlib import contextmanager
 from panecho_client._exceptions import RequestError
 
 __all__ = ["needs_reports_extra", "quiet_pydicom"]
+
+_QUIET = threading.RLock()
 
 
 @contextmanager
@@ -29,16 +32,17 @@ def needs_reports_extra() -> Iterator[None]:
 def quiet_pydicom() -> Iterator[None]:
     """Keep pydicom from writing header values, which may identify a patient, to warnings and logs.
 
-    Both are the process's: other threads feel it too.
+    Both are the process's: other threads feel it too, and wait here for their turn.
     """
     from pydicom.config import disable_value_validation  # noqa: PLC0415 - part of an extra
 
     logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings(), disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    with _QUIET:
+        level = logger.level
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            with warnings.catch_warnings(), disable_value_validation():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logger.setLevel(level)

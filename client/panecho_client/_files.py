@@ -76,6 +76,15 @@ def shown_path(path: Path) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
+def file_sizes(files: Iterable[Path]) -> list[int]:
+    """Return the size of each file in bytes.
+
+    Raises:
+        FilesError: A file cannot be read.
+    """
+    return [_size(file) for file in files]
+
+
 def read_files(files: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read files into one buffer.
 
@@ -86,7 +95,7 @@ def read_files(files: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int
         FilesError: A file cannot be read, or they are too large for one request. Sizes are checked before reading.
     """
     files = tuple(files)
-    sizes = np.array([_size(file) for file in files], dtype=np.int64)
+    sizes = np.array(file_sizes(files), dtype=np.int64)
     total = int(sizes.sum())
     if total > MAX_STUDY_BYTES:
         raise FilesError(

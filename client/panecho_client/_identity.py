@@ -11,11 +11,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from panecho_client._exceptions import FilesError
 from panecho_client._files import shown_path
 from panecho_client._instances import Instance, read_instance
 from panecho_client._results import StudyResult
 
-__all__ = ["FileIdentity", "Instance", "StudyIdentity", "identify", "pseudonym", "pseudonymous_uid", "read_instance"]
+__all__ = [
+    "FileIdentity",
+    "Instance",
+    "StudyIdentity",
+    "identify",
+    "identify_files",
+    "pseudonym",
+    "pseudonymous_uid",
+    "read_instance",
+    "study_name",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +50,12 @@ class FileIdentity:
     study_instance_uid: str | None
     rows: int | None
     columns: int | None
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it has every UID with which a DICOM object refers to another."""
+        uids = (self.sop_class_uid, self.sop_instance_uid, self.series_instance_uid, self.study_instance_uid)
+        return None not in uids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +116,7 @@ class StudyIdentity:
         study, members = _main_study(instances)
         patient = next((instance.patient_id for instance in members if instance.patient_id), None)
         return cls(
-            study=pseudonym(study, kind="study", secret=secret),
+            study=study_name(study, secret=secret),
             study_instance_uid=pseudonymous_uid(study, secret=secret) if members else None,
             patient=pseudonym(patient, kind="patient", secret=secret) if patient else None,
             identified=False,
@@ -144,6 +161,27 @@ def identify(study: StudyResult, *, include_identifiers: bool = False, secret: b
     return StudyIdentity.of(instances, include_identifiers=include_identifiers, secret=secret)
 
 
+def identify_files(files: Iterable[Path], *, include_identifiers: bool = False, secret: bytes = b"") -> StudyIdentity:
+    """Return the identity of a study that was not predicted; a file that cannot be read is known by its path alone.
+
+    Arguments as of ``StudyIdentity.of``.
+
+    Example:
+        >>> identify_files([Path("study/a.dcm"), Path("study/gone.dcm")]).files[1].name
+        'video-53a0c1d1a1b4f6e2'
+
+    Raises:
+        RequestError: The extra ``reports`` is not installed.
+    """
+    instances = map(_instance_or_path, files)
+    return StudyIdentity.of(instances, include_identifiers=include_identifiers, secret=secret)
+
+
+def study_name(uid: str, *, include_identifiers: bool = False, secret: bytes = b"") -> str:
+    """Return what ``StudyIdentity.study`` is of files of this Study Instance UID, before any of them is there."""
+    return uid if include_identifiers else pseudonym(uid, kind="study", secret=secret)
+
+
 def pseudonym(value: str, *, kind: str, secret: bytes = b"") -> str:
     """Return a name that stands for ``value``: the same in every run, another for every other value.
 
@@ -165,6 +203,13 @@ def pseudonymous_uid(value: str, *, secret: bytes = b"") -> str:
 
 def _digest(value: str, kind: str, secret: bytes) -> bytes:
     return hmac.digest(secret, f"{kind}\0{value}".encode(), hashlib.sha256)
+
+
+def _instance_or_path(path: Path) -> Instance:
+    try:
+        return read_instance(path)
+    except FilesError:
+        return Instance(path=path)
 
 
 def _main_study(instances: Sequence[Instance]) -> tuple[str, list[Instance]]:

@@ -10,7 +10,15 @@ from pydicom.uid import UID as UID_
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
 from panecho_client import FilesError, RequestError, StudyResult
-from panecho_client._identity import StudyIdentity, identify, pseudonym, pseudonymous_uid, read_instance
+from panecho_client._identity import (
+    StudyIdentity,
+    identify,
+    identify_files,
+    pseudonym,
+    pseudonymous_uid,
+    read_instance,
+    study_name,
+)
 from panecho_client._instances import Instance
 
 UID = "1.2.826.0.1.3680043.8.498.1"
@@ -104,7 +112,9 @@ def test_every_cut_of_a_header_is_read_or_is_not(tmp_path: Path) -> None:
     cut = tmp_path / "b"
     for length in range(0, len(whole), 7):
         cut.write_bytes(whole[:length])
-        assert read_instance(cut).patient_id in (None, "MRN-0815", *("MRN-0815"[:count] for count in range(8)))
+        instance = read_instance(cut)
+        assert instance.patient_id in (None, "MRN-0815")
+        assert instance.study_instance_uid in (None, UID)  # half a UID is another study's
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
@@ -172,6 +182,25 @@ def test_identity_with_identifiers_holds_them(tmp_path: Path) -> None:
     identity = StudyIdentity.of([read_instance(path)], include_identifiers=True)
     assert (identity.study, identity.patient, identity.patient_name) == (UID, "MRN-0815", "SECRET^PÄTIENT")
     assert (identity.files[0].name, identity.files[0].sop_instance_uid) == (str(path), f"{UID}.9")
+
+
+@pytest.mark.parametrize("include_identifiers", [False, True])
+@pytest.mark.parametrize("secret", [b"", b"secret"])
+def test_a_study_has_its_name_before_its_files_are_there(
+    tmp_path: Path, secret: bytes, *, include_identifiers: bool
+) -> None:
+    files = [write_dicom(tmp_path / "a"), write_nothing(tmp_path)]
+    name = study_name(UID, include_identifiers=include_identifiers, secret=secret)
+    assert name == identify_files(files, include_identifiers=include_identifiers, secret=secret).study
+
+
+def test_a_file_that_cannot_be_read_is_known_by_its_path(tmp_path: Path) -> None:
+    files = [write_dicom(tmp_path / "a"), tmp_path / "SECRET", tmp_path]
+    identity = identify_files(files)
+    assert identity.study == study_name(UID)
+    assert len({file.name for file in identity.files}) == 3
+    assert "SECRET" not in repr(identity)
+    assert identify_files(files) == identity
 
 
 def test_mixed_studies_are_counted_and_named_after_the_larger(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""The HTTP side of DICOMweb: the libraries, how they are set up, and what their errors become."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from panecho_client._exceptions import (
+    DeadlineExceededError,
+    IncompatibleServerError,
+    PanEchoError,
+    RequestError,
+    ServerBusyError,
+    ServerError,
+    ServerUnavailableError,
+)
+
+if TYPE_CHECKING:
+    import requests
+    from dicomweb_client import DICOMwebClient
+
+PARALLEL = 4
+"""Instances that are fetched at the same time: each is held in memory."""
+
+
+def make_session(headers: Mapping[str, str], verify: bool | str, *, local: bool) -> "requests.Session":  # noqa: FBT001 - or a file
+    """Return an HTTP session that asks a busy or restarting server again; ``local`` uses no proxy."""
+    with _needs_extra():
+        import requests  # noqa: PLC0415 - the extra's
+        from requests.adapters import HTTPAdapter  # noqa: PLC0415 - as above
+        from urllib3 import Retry  # noqa: PLC0415 - as above
+    retry = Retry(
+        3,
+        connect=1,
+        read=1,
+        status_forcelist=(429, 502, 503, 504),
+        backoff_factor=0.5,
+        respect_retry_after_header=False,  # it may ask for hours
+        raise_on_status=False,
+    )
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=PARALLEL, max_retries=retry))
+    session.headers.update(headers)
+    session.verify = verify
+    session.trust_env = not local
+    return session
+
+
+def make_client(url: str, session: "requests.Session", timeout: float) -> "DICOMwebClient":
+    """Return the library's client."""
+    with _needs_extra():
+        from dicomweb_client import DICOMwebClient  # noqa: PLC0415 - the extra's
+    logging.getLogger("dicomweb_client").setLevel(logging.WARNING)  # below, it logs UIDs
+    client = DICOMwebClient(url, session=session, timeout=timeout, permissive_uid=True)
+    client.set_http_retry_params(retry=False)  # its own wait half a minute for a server that is not there
+    return client
+
+
+@contextmanager
+def translating(server: str, timeout: float) -> Iterator[None]:
+    """Turn what the libraries raise into our errors, without the addresses, and so UIDs, that theirs quote."""
+    from requests import exceptions  # noqa: PLC0415 - the extra's
+
+    try:
+        yield
+    except PanEchoError:
+        raise
+    except exceptions.HTTPError as error:
+        raise _refused(server, 500 if error.response is None else error.response.status_code) from None
+    except exceptions.SSLError:
+        raise ServerUnavailableError(
+            f"the certificate of {server} is not trusted; name the file of its authority in verify."
+        ) from None
+    except exceptions.InvalidJSONError:
+        raise _incompatible(server, "its answer is no JSON") from None
+    except exceptions.RequestException as error:
+        if _is_timeout(error):
+            raise DeadlineExceededError(
+                f"no answer from {server} within {timeout:g} s; check the address, or allow more time."
+            ) from None
+        raise ServerUnavailableError(
+            f"no DICOMweb server answers at {server} ({type(error).__name__}); check the address, try again."
+        ) from None
+    except Exception as error:  # noqa: BLE001 - a server may send anything, and one instance must not harm another
+        raise _incompatible(server, type(error).__name__) from None
+
+
+def _is_timeout(error: "requests.RequestException") -> bool:
+    """Tell a timeout from other failures; Requests calls it a ConnectionError when it was tried again."""
+    from requests.exceptions import Timeout  # noqa: PLC0415 - the extra's
+    from urllib3.exceptions import ReadTimeoutError  # noqa: PLC0415 - as above
+
+    cause = error.args[0] if error.args else None
+    return isinstance(error, Timeout) or isinstance(getattr(cause, "reason", cause), ReadTimeoutError)
+
+
+def _refused(server: str, status: int) -> PanEchoError:
+    if status in (401, 403):
+        return RequestError(f"{server} refuses ({status}); give credentials in headers.", code="PERMISSION_DENIED")
+    if status == 404:
+        return RequestError(f"{server} has nothing there (404); check its address and the UID.", code="NOT_FOUND")
+    if status in (429, 503):
+        return ServerBusyError(f"{server} takes no more requests now ({status}); try again later.")
+    if status in (502, 504):
+        return ServerUnavailableError(f"nothing answers behind {server} ({status}); try again later.")
+    if status < 500:
+        return RequestError(f"{server} refuses the request ({status}); change the query.")
+    return ServerError(f"{server} failed ({status}); its log says more.")
+
+
+def _incompatible(server: str, reason: str) -> IncompatibleServerError:
+    return IncompatibleServerError(
+        f"{server} does not answer as a DICOMweb server ({reason}); check the path of its address."
+    )
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise RequestError(
+            f"DICOMweb needs the dicomweb extra: pip install 'panecho-triton[dicomweb]' ({error})."
+        ) from None

@@ -1,5 +1,6 @@
 """Client of the PanEcho ensemble on Triton Inference Server: files of an echocardiography study to 40 predictions."""
 
+from panecho_client._async_client import AsyncPanEcho
 from panecho_client._client import PanEcho
 from panecho_client._exceptions import (
     DeadlineExceededError,
@@ -14,9 +15,13 @@ from panecho_client._exceptions import (
 )
 from panecho_client._files import FoundFiles, LeftOut, find_files
 from panecho_client._metadata import Task, Weights
+from panecho_client._requests import Sampling
 from panecho_client._results import Prediction, StudyResult, VideoResult
+from panecho_client._settings import Connection, Retry, Tls
 
 __all__ = [
+    "AsyncPanEcho",
+    "Connection",
     "DeadlineExceededError",
     "FilesError",
     "FoundFiles",
@@ -26,11 +31,14 @@ __all__ = [
     "PanEchoError",
     "Prediction",
     "RequestError",
+    "Retry",
+    "Sampling",
     "ServerBusyError",
     "ServerError",
     "ServerUnavailableError",
     "StudyResult",
     "Task",
+    "Tls",
     "UnknownTaskError",
     "VideoResult",
     "Weights",

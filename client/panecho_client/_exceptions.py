@@ -13,7 +13,8 @@ PanEchoError
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -57,6 +58,15 @@ class PanEchoError(Exception):
             return self
         names = "; ".join(f"video {index} is {path}" for index, path in named.items())
         return type(self)(f"{self.message} ({names})", code=self.code, paths=named.values())
+
+
+@contextmanager
+def naming(files: Sequence[Path]) -> Iterator[None]:
+    """Name the files that an error raised within knows by their index only."""
+    try:
+        yield
+    except PanEchoError as error:
+        raise error.naming(files) from None
 
 
 class RequestError(PanEchoError):

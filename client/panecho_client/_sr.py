@@ -9,7 +9,7 @@ from panecho_client._results import StudyResult
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["build_sr"]
+__all__ = ["build_sr", "can_have_sr"]
 
 
 def build_sr(study: StudyResult, identity: StudyIdentity) -> "Dataset":
@@ -34,3 +34,9 @@ def build_sr(study: StudyResult, identity: StudyIdentity) -> "Dataset":
     with needs_reports_extra():
         from panecho_client import _sr_content  # noqa: PLC0415 - needs an extra
     return _sr_content.report(study, identity)
+
+
+def can_have_sr(study: StudyResult, identity: StudyIdentity) -> bool:
+    """Tell whether a DICOM file contributed to the predictions; there is no report without."""
+    pairs = zip(study.videos, identity.files, strict=True)
+    return any(video.ok and file.is_reference for video, file in pairs)

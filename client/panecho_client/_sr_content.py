@@ -116,15 +116,11 @@ def _name(document: Dataset, identity: StudyIdentity) -> None:
 def _sources(study: StudyResult, identity: StudyIdentity) -> list[Dataset]:
     """Return what highdicom needs to know of the files that the predictions come from."""
     used = [file for video, file in zip(study.videos, identity.files, strict=True) if video.ok]
-    sources = [_source(file) for file in used if _can_be_referred_to(file)]
+    sources = [_source(file) for file in used if file.is_reference]
     if not sources:
         raise RequestError("a structured report refers to DICOM files, and none contributed to this study.")
     # highdicom puts the report into the study of the first.
     return sorted(sources, key=lambda source: bool(source.StudyInstanceUID != identity.study_instance_uid))
-
-
-def _can_be_referred_to(file: FileIdentity) -> bool:
-    return None not in (file.sop_class_uid, file.sop_instance_uid, file.series_instance_uid, file.study_instance_uid)
 
 
 def _source(file: FileIdentity) -> Dataset:

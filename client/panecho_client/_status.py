@@ -10,9 +10,10 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from panecho_client._exceptions import RequestError
+from panecho_client._grpc import channel_args
 from panecho_client._metadata import Description, parse_description
 from panecho_client._translation import translated
-from panecho_client._transport import ENSEMBLE, channel_args
+from panecho_client._transport import ENSEMBLE
 
 MODELS = ("preprocessing", "backbone", "postprocessing", "panecho")
 """The models that make a PanEcho server."""
@@ -121,7 +122,10 @@ class StatusClient:
         return parse_description({name: parameter.string_value for name, parameter in parameters.items()})
 
     def _reason(self, name: str) -> str:
-        index = self._client.get_model_repository_index(**self._options).models
+        try:
+            index = self._client.get_model_repository_index(**self._options).models
+        except InferenceServerException:
+            return "the server does not tell why; its log does"
         return next((model.reason or model.state for model in index if model.name == name), "no such model")
 
     @contextmanager

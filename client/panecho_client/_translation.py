@@ -1,4 +1,7 @@
-"""From what goes wrong on the wire to our errors."""
+"""From what goes wrong on the wire to our errors. gRPC and HTTP name the same things differently."""
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 from tritonclient.utils import InferenceServerException
 
@@ -14,6 +17,9 @@ from panecho_client._exceptions import (
 
 START_ONE = "start one with `panecho serve`, or give the address of its gRPC port (8001 by default; 8000 is HTTP)"
 
+# So says Triton, as NOT_FOUND, of a model that it is loading, or unloading because it is stopped.
+LOADING = "has no available versions"
+
 # With these Triton rejects a request without having begun it.
 BUSY = ("exceeds maximum queue size", "request timeout expired")
 
@@ -21,19 +27,39 @@ BUSY = ("exceeds maximum queue size", "request timeout expired")
 BROKEN = ("socket closed", "connection reset", "broken pipe", "goaway", "server disconnected")
 NEVER_MADE = ("failed to connect", "connections to all backends failing", "cannot connect")
 
+# So says Triton over gRPC, as UNAVAILABLE, of an API that is closed to callers without a certain header.
+RESTRICTED = "protocol is restricted"
+DENIED = "PERMISSION_DENIED"
+
+Translation: TypeAlias = Callable[[InferenceServerException, str, str, float], PanEchoError]
+
+_OF_HTTP = {
+    "400": "INVALID_ARGUMENT",
+    "401": "UNAUTHENTICATED",
+    "403": "PERMISSION_DENIED",
+    "404": "NOT_FOUND",
+    "413": "INVALID_ARGUMENT",
+    "429": "RESOURCE_EXHAUSTED",
+    "499": "CANCELLED",
+    "500": "INTERNAL",
+    "501": "UNIMPLEMENTED",
+    "502": "UNAVAILABLE",
+    "503": "UNAVAILABLE",
+    "504": "DEADLINE_EXCEEDED",
+}
+
 
 def translated(error: InferenceServerException, url: str, model: str, timeout: float) -> PanEchoError:
     """Return our error for Triton's."""
-    code = str(error.status() or "UNKNOWN").removeprefix("StatusCode.")
+    status = str(error.status() or "UNKNOWN").removeprefix("StatusCode.")
+    code = _OF_HTTP.get(status, status)
     text = error.message() or "no details"
-    if code == "UNAVAILABLE":
-        return _unavailable(url, model, text)
-    if code == "RESOURCE_EXHAUSTED":
-        return ServerBusyError(f"the server at {url} takes no more now ({text}); send it again later.", code=code)
+    if code in ("PERMISSION_DENIED", "UNAUTHENTICATED") or RESTRICTED in text:
+        return RequestError(f"{url} does not allow this ({text}); give credentials in headers.", code=DENIED)
+    if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") or LOADING in text:
+        return unavailable(url, model, text, code)
     if code == "DEADLINE_EXCEEDED":
-        return DeadlineExceededError(
-            f"no answer from {url} within {timeout:g} s; check the address, send less, or allow more time."
-        )
+        return late(url, timeout)
     if code == "INVALID_ARGUMENT":
         return RequestError(text)
     if code in ("NOT_FOUND", "UNIMPLEMENTED"):
@@ -41,13 +67,34 @@ def translated(error: InferenceServerException, url: str, model: str, timeout: f
     return ServerError(f"the server at {url} failed: {text}; its log says more.", code=code)
 
 
-def _unavailable(url: str, model: str, text: str) -> ServerUnavailableError:
+def not_loaded(error: InferenceServerException, url: str, model: str, timeout: float) -> PanEchoError:
+    """Return our error for a model that the server was asked to load and did not."""
+    found = translated(error, url, model, timeout)
+    if isinstance(found, ServerUnavailableError | DeadlineExceededError):
+        return found
+    return ServerError(
+        f"{url} does not load the model `{model}` ({error.message()}); start it with --load {model}, or Triton with "
+        f"--model-control-mode=explicit --load-model={model}.",
+        code=found.code,
+    )
+
+
+def late(url: str, timeout: float) -> DeadlineExceededError:
+    """Return the error for no answer in time."""
+    return DeadlineExceededError(
+        f"no answer from {url} within {timeout:g} s; check the address, send less, or allow more time."
+    )
+
+
+def unavailable(url: str, model: str, text: str, code: str = "UNAVAILABLE") -> ServerUnavailableError:
     """Return the error for a server that is not there, not ready or takes no more."""
     lowered = text.lower()
-    if any(sign in lowered for sign in BUSY):
-        return ServerBusyError(f"the server at {url} takes no more requests now ({text}); send it again later.")
+    if code == "RESOURCE_EXHAUSTED" or any(sign in lowered for sign in BUSY):
+        return ServerBusyError(
+            f"the server at {url} takes no more requests now ({text}); send it again later.", code=code
+        )
     if "unknown model" in lowered:
         return ServerUnavailableError(f"the model `{model}` at {url} is not ready ({text}); try again later.")
     if any(sign in lowered for sign in BROKEN) and not any(sign in lowered for sign in NEVER_MADE):
         return ServerUnavailableError(f"the connection to {url} broke ({text}); see the server's log, try again.")
-    return ServerUnavailableError(f"no gRPC server answers at {url} ({text}); {START_ONE}.")
+    return ServerUnavailableError(f"no server answers at {url} ({text}); {START_ONE}.")

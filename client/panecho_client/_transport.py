@@ -1,61 +1,38 @@
-"""How requests reach the server. The only module that knows tritonclient; nothing of it gets out, errors included.
-
-Another protocol is another class with ``get_config``, ``infer`` and ``close``.
-"""
+"""How requests reach the server. What is below this module knows tritonclient; nothing of it gets out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from numpy.typing import NDArray
-from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from panecho_client._exceptions import RequestError
-from panecho_client._files import MAX_MESSAGE_BYTES
-from panecho_client._translation import translated
+from panecho_client._settings import Connection
 
 ENSEMBLE = "panecho"
+POSTPROCESSING = "postprocessing"
+BACKBONE = "backbone"
+PREPROCESSING = "preprocessing"
+IMAGE_ENCODER = "image_encoder"
+
+CLOSED = "this PanEcho client is closed; make a new one."
 
 Parameters: TypeAlias = Mapping[str, int | str]
+Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 
-class GrpcTransport:
-    """A gRPC connection to one Triton server.
+class Transport(Protocol):
+    """A connection to one Triton server, or to several that are alike. It is made with the first call."""
 
-    Connecting happens with the first call.
-
-    Args:
-        url: ``host:port``.
-        timeout: Seconds for one inference.
-        connect_timeout: Seconds for every other call.
-    """
-
-    def __init__(self, url: str, *, timeout: float, connect_timeout: float) -> None:
-        if url.startswith(("http://", "https://", "grpc://")):
-            raise RequestError(f"{url}: leave out the scheme; an address is host:port, such as localhost:8001.")
-        if min(timeout, connect_timeout) <= 0:
-            raise RequestError("timeouts are seconds above 0.")
-        self.url = url
-        self.timeout = timeout
-        self.connect_timeout = connect_timeout
-        self._client: InferenceServerClient | None = InferenceServerClient(url, channel_args=channel_args(url))
-
-    def get_config(self) -> dict[str, str]:
+    async def get_config(self) -> dict[str, str]:
         """Return the parameters of the ensemble's model configuration; only a loaded model has one.
 
         Raises:
             PanEchoError: As ``infer``; a server that does not answer is noticed within ``connect_timeout``.
         """
-        try:
-            response = self._open().get_model_config(ENSEMBLE, client_timeout=self.connect_timeout)
-        except InferenceServerException as error:
-            raise translated(error, self.url, ENSEMBLE, self.connect_timeout) from None
-        return {name: parameter.string_value for name, parameter in response.config.parameters.items()}
 
-    def infer(
-        self, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str], parameters: Parameters
+    async def infer(
+        self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Parameters
     ) -> dict[str, NDArray[Any]]:
-        """Run the ensemble once and return the outputs by name.
+        """Run a model once and return the outputs by name. Cancelling the task cancels the request on the server.
 
         Raises:
             RequestError: The server refuses what was sent.
@@ -63,38 +40,28 @@ class GrpcTransport:
             DeadlineExceededError: No answer within ``timeout``.
             ServerError: Anything else.
         """
-        try:
-            result = self._open().infer(
-                ENSEMBLE,
-                [_input(name, array) for name, array in inputs.items()],
-                outputs=[InferRequestedOutput(name) for name in outputs],
-                parameters=dict(parameters),
-                client_timeout=self.timeout,
-            )
-        except InferenceServerException as error:
-            raise translated(error, self.url, ENSEMBLE, self.timeout) from None
-        arrays = {name: result.as_numpy(name) for name in outputs}
-        return {name: array for name, array in arrays.items() if array is not None}
 
-    def close(self) -> None:
+    async def is_ready(self, model: str) -> bool:
+        """Tell whether a model is loaded; errors as of ``get_config``."""
+
+    async def load(self, model: str) -> None:
+        """Have the server load a model of its repository.
+
+        Raises:
+            ServerError: The server does not, or lets no caller decide that.
+            PanEchoError: As ``infer``.
+        """
+
+    async def close(self) -> None:
         """Close the connection."""
-        if self._client is not None:
-            self._client.close()
-        self._client = None
-
-    def _open(self) -> InferenceServerClient:
-        if self._client is None:
-            raise RequestError("this PanEcho client is closed; make a new one.")
-        return self._client
 
 
-def channel_args(url: str) -> list[tuple[str, int]]:
-    """Return gRPC's options: messages as large as they get, and to this machine no proxy of the environment."""
-    local = url.startswith(("localhost:", "127.", "[::1]:"))
-    sizes = [(f"grpc.max_{way}_message_length", MAX_MESSAGE_BYTES) for way in ("send", "receive")]
-    return [*sizes, ("grpc.enable_http_proxy", 0 if local else 1)]
+def open_transport(connection: Connection) -> Transport:
+    """Return the transport that the address asks for; nothing is connected yet."""
+    if connection.url.startswith(("http://", "https://")):
+        from panecho_client._http import HttpTransport  # noqa: PLC0415 - aiohttp takes a while to import
 
+        return HttpTransport(connection)
+    from panecho_client._grpc import GrpcTransport  # noqa: PLC0415 - as above, gRPC
 
-def _input(name: str, array: NDArray[Any]) -> InferInput:
-    tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
-    return tensor.set_data_from_numpy(array)
+    return GrpcTransport(connection)

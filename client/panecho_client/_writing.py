@@ -2,7 +2,9 @@
 
 import io
 import os
-from collections.abc import Iterator
+import re
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ from panecho_client._identity import StudyIdentity, identify
 from panecho_client._results import StudyResult
 from panecho_client._sr import build_sr
 from panecho_client._tables import LONG_COLUMNS, append_csv, long_rows, wide_columns, wide_row, write_parquet
+
+LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>\d{1,9})")  # see ``_hidden``
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,12 @@ class Outputs:
     include_identifiers: bool = False
     secret: Path | None = None
 
-    def write(self, study: StudyResult) -> None:
+    def write(self, study: StudyResult, *, key_frames: Mapping[Path, bytes] | None = None) -> None:
         """Write every file wanted.
+
+        Args:
+            study: The study.
+            key_frames: As of ``render_html``.
 
         Raises:
             FilesError: A file cannot be written, or the secret not read.
@@ -49,27 +57,39 @@ class Outputs:
         if self.json:
             write_whole(self.json, f"{study.to_json()}\n".encode())
         if any((self.csv, self.wide_csv, self.parquet, self.html, self.sr)):
-            self._write_identified(study, self._identity(study))
+            self.write_named(study, self._identity(study), key_frames=key_frames)
 
     def _identity(self, study: StudyResult) -> StudyIdentity:
         if self.secret is None:
             return identify(study, include_identifiers=self.include_identifiers)
-        with _writable(self.secret, "read"):
+        with accessing(self.secret, "read", "name another file"):
             return identify(study, include_identifiers=self.include_identifiers, secret=self.secret.read_bytes())
 
-    def _write_identified(self, study: StudyResult, identity: StudyIdentity) -> None:
+    def write_named(
+        self, study: StudyResult, identity: StudyIdentity, *, key_frames: Mapping[Path, bytes] | None = None
+    ) -> None:
+        """Write every file wanted but ``json``, with names that are known already.
+
+        Args:
+            study: The study.
+            identity: What it and its files are called.
+            key_frames: As of ``render_html``.
+
+        Raises:
+            FilesError, RequestError: As ``write``; or there can be no structured report of the study.
+        """
         tasks = [prediction.task for prediction in study.predictions.values()]
         if self.csv:
-            with _writable(self.csv):
+            with accessing(self.csv):
                 append_csv(self.csv, long_rows(study, identity), LONG_COLUMNS)
         if self.wide_csv:
-            with _writable(self.wide_csv):
+            with accessing(self.wide_csv):
                 append_csv(self.wide_csv, [wide_row(study, identity)], wide_columns(tasks))
         if self.parquet:
-            with _writable(self.parquet):
-                write_parquet(self.parquet, long_rows(study, identity), LONG_COLUMNS)
+            with unfinished(self.parquet) as parquet:
+                write_parquet(parquet, long_rows(study, identity), LONG_COLUMNS)
         if self.html:
-            write_whole(self.html, render_html(study, identity).encode())
+            write_whole(self.html, render_html(study, identity, key_frames=key_frames).encode())
         if self.sr:
             report = io.BytesIO()
             build_sr(study, identity).save_as(report, enforce_file_format=True)
@@ -82,21 +102,104 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         FilesError: It cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with _writable(path):
-        if path.exists() and not path.is_file():
-            path.write_bytes(content)  # a device or a pipe, which must not be replaced
-            return
-        try:
-            unfinished.write_bytes(content)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+    with unfinished(path) as file:
+        file.write_bytes(content)
 
 
 @contextmanager
-def _writable(path: Path, done: str = "written") -> Iterator[None]:
+def unfinished(path: Path) -> Iterator[Path]:
+    """Give a file to write that takes the place of ``path`` at the end of the context, unless something is raised.
+
+    Raises:
+        FilesError: It cannot be written.
+    """
+    file = _hidden(path)
+    with accessing(path):
+        if path.exists() and not path.is_file():
+            yield path  # a device or a pipe, which must not be replaced
+            return
+        try:
+            yield file
+            file.replace(path)
+        finally:
+            file.unlink(missing_ok=True)
+
+
+@contextmanager
+def unfinished_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder that takes the place of ``path`` at the end of the context, unless something is raised.
+
+    Raises:
+        FilesError: It cannot be written.
+    """
+    folder = _hidden(path)
+    with accessing(path):
+        shutil.rmtree(folder, ignore_errors=True)  # of a killed process that had the same number
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+            _flush(folder)
+            _replace_folder(folder, path)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove what killed processes were writing in ``folder`` in place of what has such names.
+
+    Raises:
+        FilesError: It cannot be removed.
+    """
+    for path in folder.iterdir():
+        leftover = LEFTOVER.fullmatch(path.name)
+        if leftover and names.fullmatch(leftover["name"]) and not _is_running(int(leftover["process"])):
+            with accessing(path, "removed", "remove it by hand"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def accessing(path: Path, done: str = "written", advice: str = "make room, or name another place") -> Iterator[None]:
+    """Turn an OSError into a FilesError about ``path``."""
     try:
         yield
     except OSError as error:
-        raise FilesError(f"{path} cannot be {done}: {error.strerror}.", paths=[path]) from None
+        reason = error.strerror or error
+        raise FilesError(f"{path} cannot be {done}: {reason}; {advice}.", paths=[path]) from None
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _flush(folder: Path) -> None:
+    """Have the files' content on the disk before their folder gets its name: the power may fail."""
+    for path in folder.iterdir():
+        with path.open("rb+") as opened:
+            os.fsync(opened.fileno())
+
+
+def _replace_folder(folder: Path, path: Path) -> None:
+    replaced = _hidden(path.with_name(f"{path.name}.replaced"))
+    if path.is_dir():
+        path.rename(replaced)
+    try:
+        folder.rename(path)
+    except OSError:
+        if replaced.is_dir():
+            replaced.rename(path)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    if process == os.getpid():  # the killed one had the same number
+        return False
+    if os.name == "nt":  # where signal 0 does not ask but is Ctrl-C
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,20 +1,21 @@
 """``panecho`` and its subcommand ``panecho predict``."""
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from panecho_client._client import DEFAULT_TIMEOUT, DEFAULT_URL, PanEcho
+from panecho_client import _options as options
+from panecho_client._async_client import DEFAULT_CONCURRENCY, DEFAULT_URL
+from panecho_client._client import PanEcho
 from panecho_client._commands import build_app, installed_commands
 from panecho_client._exceptions import PanEchoError
-from panecho_client._files import FoundFiles, find_files
-from panecho_client._report import make_console, render_report
+from panecho_client._output_folder import OutputFolder
+from panecho_client._predict_many import Origin, predict_many
+from panecho_client._predict_one import Shown, predict_one
+from panecho_client._requests import Sampling, Wanted
+from panecho_client._settings import Connection
 from panecho_client._writing import Outputs
 
 STDOUT = Path("-")
@@ -27,26 +28,18 @@ def main() -> None:
 
 def predict(  # noqa: PLR0913 - one argument per option of the command
     paths: Annotated[
-        list[Path], typer.Argument(help="Files of one study, or folders that hold them.", show_default=False)
-    ],
+        list[Path] | None, typer.Argument(help="Files, or folders and archives that hold them.", show_default=False)
+    ] = None,
     *,
-    url: Annotated[str, typer.Option(help="host:port of the server's gRPC endpoint.")] = DEFAULT_URL,
-    tasks: Annotated[
-        str | None, typer.Option(help="Tasks to predict, such as 'EF,AVStenosis'. Default: all.", show_default=False)
-    ] = None,
-    num_clips: Annotated[int, typer.Option(min=1, help="Clips taken from each video.")] = 4,
-    clip_length: Annotated[int, typer.Option(min=1, help="Frames of a clip.")] = 16,
-    frame_stride: Annotated[int, typer.Option(min=1, help="A clip takes every nth frame.")] = 1,
-    frame_rate: Annotated[
-        float | None, typer.Option(help="Resample videos to so many frames per second first.", show_default=False)
-    ] = None,
-    mask: Annotated[
-        Literal["auto", "region", "none"],
-        typer.Option(help="What of a DICOM's frames is shown: the sector, the header's region, or all."),
-    ] = "auto",
-    on_error: Annotated[
-        Literal["skip", "fail"], typer.Option(help="What to do about a file that cannot be used.")
-    ] = "skip",
+    url: options.Url = DEFAULT_URL,
+    tasks: options.Tasks = None,
+    num_clips: options.NumClips = Sampling.num_clips,
+    clip_length: options.ClipLength = Sampling.clip_length,
+    frame_stride: options.FrameStride = Sampling.frame_stride,
+    frame_rate: options.FrameRate = Sampling.frame_rate,
+    mask: options.Mask = Sampling.mask,
+    decode_scale: options.DecodeScale = Sampling.decode_scale,
+    on_error: options.OnError = "skip",
     json: Annotated[
         Path | None,
         typer.Option(help="Also write the results to this file; - prints them instead of the report.", metavar="FILE"),
@@ -62,22 +55,40 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a report to read in a browser.", metavar="FILE")] = None,
     sr: Annotated[Path | None, typer.Option(help="Write a DICOM structured report.", metavar="FILE")] = None,
-    include_identifiers: Annotated[
-        bool, typer.Option("--include-identifiers", help="Write identifiers instead of pseudonyms.")
-    ] = False,
-    secret: Annotated[
-        Path | None,
-        typer.Option(help="File whose content makes pseudonyms that nobody can compute without it.", metavar="FILE"),
-    ] = None,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds that the prediction may take.")] = DEFAULT_TIMEOUT,
     per_video: Annotated[bool, typer.Option("--per-video", help="Also report the predictions of each file.")] = False,
+    one_study: Annotated[
+        bool, typer.Option("--one-study", help="Take all files as one study, whatever their headers say.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Predict each study found, and write all results here.", metavar="FOLDER")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an --output: skip what it holds.")] = False,
+    formats: Annotated[
+        str, typer.Option(help="What --output holds besides JSON and CSV: any of html,sr,parquet.", show_default=False)
+    ] = "",
+    dicomweb: Annotated[
+        str | None, typer.Option(help="Predict the studies of this DICOMweb server.", metavar="URL")
+    ] = None,
+    query: Annotated[
+        list[str] | None, typer.Option(help="Which of its studies, such as 'StudyDate=20260101-'; may be repeated.")
+    ] = None,
+    dicomweb_header: Annotated[list[str] | None, typer.Option(help="Sent to it; may be repeated.")] = None,
+    include_identifiers: options.IncludeIdentifiers = False,
+    secret: options.Secret = None,
+    timeout: options.Timeout = Connection.timeout,
+    concurrency: options.Concurrency = DEFAULT_CONCURRENCY,
+    header: options.Header = None,
+    root_certificates: options.RootCertificates = None,
+    certificate: options.Certificate = None,
+    private_key: options.PrivateKey = None,
 ) -> None:
-    """Predict one study from all the files given and print a report.
+    """Predict one study from all the files given and print a report; with --output, each study among them.
 
-    Exit status: 0 done, also when files were skipped (stderr says how many); 1 error; 2 wrong usage; 130 interrupted.
+    Exit status: 0 done, also when files were skipped (stderr says how many); 1 error; 2 wrong usage; 3 some studies
+    of an --output failed; 130 interrupted, with what was done in the --output.
     """
     messages = Console(stderr=True, highlight=False, soft_wrap=True)
-    outputs = Outputs(
+    single = Outputs(
         json=None if json == STDOUT else json,
         csv=csv,
         wide_csv=wide_csv,
@@ -87,31 +98,81 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
         include_identifiers=include_identifiers,
         secret=secret,
     )
-    _require_paths(outputs)
+    _require_paths(single)
+    files = (json, csv, wide_csv, parquet, html, sr)
+    _require_sense(
+        {
+            "PATHS, or --dicomweb with --output": bool(paths) != bool(dicomweb),
+            "--resume needs --output": bool(output) or not resume,
+            "--formats needs --output": bool(output) or not formats,
+            "--dicomweb needs --output": bool(output) or not dicomweb,
+            "--query and --dicomweb-header need --dicomweb": bool(dicomweb) or not (query or dicomweb_header),
+            "with --output use --formats instead of --json, --csv, …": not (output and any(files)),
+            "--one-study and --output exclude each other": not (one_study and output),
+        }
+    )
     try:
-        found = find_files(paths)
-        _tell_left_out(messages, found)
-        with PanEcho(url, timeout=timeout) as panecho, _waiting(messages, found, url):
-            study = panecho.predict_study(
-                found.files,
-                tasks=None if tasks is None else [key.strip() for key in tasks.split(",")],
+        wanted = Wanted(
+            tasks=options.split_tasks(tasks),
+            sampling=Sampling(
                 num_clips=num_clips,
                 clip_length=clip_length,
                 frame_stride=frame_stride,
                 frame_rate=frame_rate,
                 mask=mask,
-                on_error=on_error,
-                embedding=False,
+                decode_scale=decode_scale,
+            ),
+            on_error=on_error,
+        )
+        connection = options.make_connection(
+            url=url,
+            timeout=timeout,
+            header=header,
+            root_certificates=root_certificates,
+            certificate=certificate,
+            private_key=private_key,
+        )
+        if output is None:
+            with PanEcho(connection, concurrency=concurrency) as panecho:
+                predict_one(
+                    panecho,
+                    paths or [],
+                    wanted,
+                    outputs=single,
+                    shown=Shown(url=url, json=json == STDOUT, per_video=per_video),
+                    one_study=one_study,
+                    messages=messages,
+                )
+        else:
+            predict_many(
+                connection,
+                Origin(
+                    paths=paths or [],
+                    dicomweb=dicomweb,
+                    query=options.parse_pairs(query, "=", "--query"),
+                    headers=options.parse_pairs(dicomweb_header, ":", "--dicomweb-header"),
+                ),
+                wanted,
+                OutputFolder(
+                    output,
+                    **dict.fromkeys(options.parse_formats(formats), True),
+                    include_identifiers=include_identifiers,
+                    secret=options.read_secret(secret),
+                ),
+                concurrency=concurrency,
+                resume=resume,
+                messages=messages,
             )
-        outputs.write(study)
     except PanEchoError as error:
-        _fail(messages, str(error))
-    if json == STDOUT:
-        typer.echo(study.to_json())
-    else:
-        make_console().print(render_report(study, per_video=per_video))
-    if study.skipped:
-        messages.print(f"{len(study.skipped)} of {len(study.videos)} files were skipped.", style="yellow")
+        messages.print(f"panecho predict: {error}", style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _require_sense(rules: dict[str, bool]) -> None:
+    """Refuse options that contradict each other."""
+    for text, kept in rules.items():
+        if not kept:
+            raise typer.BadParameter(text)
 
 
 def _require_paths(outputs: Outputs) -> None:
@@ -124,27 +185,3 @@ def _require_paths(outputs: Outputs) -> None:
             raise typer.BadParameter(
                 f"the folder {path.parent} does not exist.", param_hint=f"--{name.replace('_', '-')}"
             )
-
-
-@contextmanager
-def _waiting(messages: Console, found: FoundFiles, url: str) -> Iterator[None]:
-    count = len(found.files)
-    text = f"Predicting {count} file{'s' if count > 1 else ''} at {url}"
-    if not messages.is_terminal:
-        messages.print(text, markup=False)
-        yield
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=messages, transient=True) as progress:
-        progress.add_task(text, total=None)
-        yield
-
-
-def _tell_left_out(messages: Console, found: FoundFiles) -> None:
-    for reason, count in Counter(left_out.reason for left_out in found.left_out).items():
-        messages.print(f"left out {count} file{'s' if count > 1 else ''}: {reason}", markup=False)
-
-
-def _fail(messages: Console, text: str) -> NoReturn:
-    messages.print(f"panecho predict: {text}", style="red", markup=False)
-    raise typer.Exit(1) from None

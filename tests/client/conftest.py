@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from panecho_client._building import build_study
 from panecho_client._metadata import Description, parse_description
 from panecho_client._results import StudyResult
+from panecho_server import Settings
 
 TASKS_JSON = Path(__file__).parents[2] / "model_repository/postprocessing/1/tasks.json"
 STAND_IN = {"name": "stand-in 0", "sha256": None, "stand_in": True, "licence": "Apache-2.0", "notice": "Random."}
@@ -63,3 +64,25 @@ def unused_url() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture
+def restarting(cold_repository: Path, tmp_path: Path) -> Settings:
+    """A server that can be started again at the same ports."""
+    grpc, http, metrics = free_ports(3)
+    return Settings(
+        model_repository=cold_repository,
+        grpc_port=grpc,
+        http_port=http,
+        metrics_port=metrics,
+        log_file=tmp_path / "log",
+        exit_timeout=1,
+    )

@@ -7,7 +7,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.fileset import FileSet
 
-from panecho_client import FilesError, PanEcho, find_files
+from panecho_client import FilesError, PanEcho, Sampling, find_files
 from panecho_client._files import read_files
 from panecho_server import TritonServer
 
@@ -122,7 +122,7 @@ def test_a_medium_with_dicomdir_is_a_study(
                 opened.write(path, path.relative_to(folder))
         folder = tmp_path / "medium.zip"
     with PanEcho(server.grpc_url) as panecho:
-        study = panecho.predict_study(folder, tasks=["EF"], num_clips=1, clip_length=2)
+        study = panecho.predict_study(folder, tasks=["EF"], sampling=Sampling(num_clips=1, clip_length=2))
     statuses = {video.path.name: video.status.split(":")[0] for video in study.videos}
     assert statuses.pop("DICOMDIR") == "DICOMDIR"
     assert statuses.pop("README.TXT") == "NOT_A_VIDEO"

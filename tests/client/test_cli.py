@@ -91,7 +91,7 @@ def test_unreachable_server(unused_url: str, tmp_path: Path) -> None:
     said = finished.stderr.splitlines()
     assert said[0] == "left out 1 file: hidden"
     assert said[1] == f"Predicting 1 file at {unused_url}"
-    assert said[2].startswith(f"panecho predict: no gRPC server answers at {unused_url}")
+    assert said[2].startswith(f"panecho predict: no server answers at {unused_url}")
     assert "panecho serve" in said[2]
     assert len(said) == 3
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from panecho_client import PanEcho, RequestError, ServerUnavailableError, _doctor_local
+from panecho_client import PanEcho, RequestError, Sampling, ServerUnavailableError, _doctor_local
 from panecho_client._doctor import Check, server_checks
 from panecho_client._doctor_cli import doctor, models
 from panecho_client._status import MODELS, StatusClient
@@ -81,7 +81,7 @@ def test_models_are_shown_with_what_they_did(server: TritonServer, cine: Path) -
     with StatusClient(server.grpc_url, timeout=5) as client:
         before = client.model("backbone")
         with PanEcho(server.grpc_url) as panecho:
-            panecho.predict_study(cine, tasks=["EF"], num_clips=1, clip_length=2)
+            panecho.predict_study(cine, tasks=["EF"], sampling=Sampling(num_clips=1, clip_length=2))
         after = client.model("backbone")
     assert after.requests == before.requests + 1
     assert after.executions > before.executions

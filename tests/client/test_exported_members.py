@@ -6,6 +6,8 @@ import sys
 import panecho_client
 
 EXPORTED = [
+    "AsyncPanEcho",
+    "Connection",
     "DeadlineExceededError",
     "FilesError",
     "FoundFiles",
@@ -15,11 +17,14 @@ EXPORTED = [
     "PanEchoError",
     "Prediction",
     "RequestError",
+    "Retry",
+    "Sampling",
     "ServerBusyError",
     "ServerError",
     "ServerUnavailableError",
     "StudyResult",
     "Task",
+    "Tls",
     "UnknownTaskError",
     "VideoResult",
     "Weights",

@@ -13,15 +13,18 @@ import pytest
 from pydicom import dcmread
 
 from panecho_client import (
+    Connection,
     DeadlineExceededError,
     PanEcho,
     RequestError,
+    Sampling,
     ServerUnavailableError,
     StudyResult,
     UnknownTaskError,
 )
 from panecho_server import TritonServer
 
+QUICK = Sampling(num_clips=1, clip_length=8)
 PANECHO = Path(sys.executable).with_name("panecho")
 
 
@@ -40,7 +43,7 @@ def notes(tmp_path: Path) -> Path:
 
 
 def quickly(client: PanEcho, *paths: Path, tasks: list[str] | None = None) -> StudyResult:
-    return client.predict_study(paths, tasks=tasks, num_clips=1, clip_length=8)
+    return client.predict_study(paths, tasks=tasks, sampling=QUICK)
 
 
 def run_predict(server: TritonServer, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -70,7 +73,7 @@ def test_whole_study(panecho: PanEcho, cine: Path) -> None:
 
 
 def test_chosen_tasks_only(panecho: PanEcho, cine: Path) -> None:
-    study = panecho.predict_study(cine, tasks=["AVStenosis", "EF"], num_clips=1, clip_length=8, embedding=False)
+    study = panecho.predict_study(cine, tasks=["AVStenosis", "EF"], sampling=QUICK, embedding=False)
     assert list(study.predictions) == list(study.videos[0].predictions) == ["AVStenosis", "EF"]
     assert study.videos[0].embedding is None
 
@@ -87,7 +90,7 @@ def test_file_that_is_no_video_is_skipped_and_said(panecho: PanEcho, cine: Path,
 
 def test_on_error_fail_names_the_file(panecho: PanEcho, cine: Path, notes: Path) -> None:
     with pytest.raises(RequestError, match="NOT_A_VIDEO") as caught:
-        panecho.predict_study([cine, notes], on_error="fail", num_clips=1, clip_length=8)
+        panecho.predict_study([cine, notes], on_error="fail", sampling=QUICK)
     assert caught.value.paths == (notes,)
     assert f"video 1 is {notes}" in str(caught.value)
     assert caught.value.code == "INVALID_ARGUMENT"
@@ -109,21 +112,24 @@ def test_unknown_task_is_refused_before_the_upload(panecho: PanEcho, cine: Path)
 
 def test_mask_and_frame_rate_reach_the_server(panecho: PanEcho, cine: Path) -> None:
     plain = quickly(panecho, cine, tasks=["EF"])["EF"].value
-    whole = panecho.predict_study(cine, tasks=["EF"], num_clips=1, clip_length=8, mask="none")
-    slow = panecho.predict_study(cine, tasks=["EF"], num_clips=1, clip_length=8, frame_rate=12.5)
+    whole = panecho.predict_study(cine, tasks=["EF"], sampling=Sampling(num_clips=1, clip_length=8, mask="none"))
+    slow = panecho.predict_study(cine, tasks=["EF"], sampling=Sampling(num_clips=1, clip_length=8, frame_rate=12.5))
     assert len({plain, whole["EF"].value, slow["EF"].value}) == 3
     assert slow.parameters["frame_rate"] == "12.5"
     with pytest.raises(RequestError, match=r"frame_rate='?500(\.0)?'?: must be frames per second, from 1 to 200"):
-        panecho.predict_study(cine, tasks=["EF"], frame_rate=500)
+        panecho.predict_study(cine, tasks=["EF"], sampling=Sampling(frame_rate=500))
 
 
 def test_what_only_the_server_can_refuse(panecho: PanEcho, cine: Path) -> None:
     with pytest.raises(RequestError, match="num_clips"):
-        panecho.predict_study(cine, num_clips=1_000_000)
+        panecho.predict_study(cine, sampling=Sampling(num_clips=1_000_000))
 
 
 def test_deadline(server: TritonServer, cine: Path) -> None:
-    with PanEcho(server.grpc_url, timeout=0.05) as panecho, pytest.raises(DeadlineExceededError, match=r"0\.05 s"):
+    with (
+        PanEcho(Connection(url=server.grpc_url, timeout=0.05)) as panecho,
+        pytest.raises(DeadlineExceededError, match=r"0\.05 s"),
+    ):
         quickly(panecho, cine)
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import math
+import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +12,13 @@ import pytest
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from panecho_client import RequestError, StudyResult
+from panecho_client import FilesError, PanEchoError, RequestError, ServerError, StudyResult
 from panecho_client._building import build_study
+from panecho_client._files import read_files
 from panecho_client._identity import StudyIdentity
 from panecho_client._instances import Instance
 from panecho_client._metadata import VERSION, Description
+from panecho_client._output_tables import Failure
 from panecho_client._tables import (
     LONG_COLUMNS,
     append_csv,
@@ -161,3 +165,48 @@ def test_identifiers_only_when_asked_for(
         written = path.read_bytes()
         assert [text in written for text in (b"MRN-0815", b"study/a.dcm", b"1.2.3.4")] == [identified] * 3
         assert b"SECRET" not in written
+
+
+def errors_about(folder: Path) -> Iterator[PanEchoError]:
+    """Errors that the client raises about files of a patient."""
+    folder.mkdir()
+    for path in (folder / "gone", folder, Path(folder.name, "gone")):
+        yield raised_by(path)
+    member = folder / "1.zip" / "DOE^JANE'S/IM0001"
+    with zipfile.ZipFile(member.parents[1], "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("DOE^JANE'S/IM0001", bytes(9999))
+    whole = member.parents[1].read_bytes()
+    for offset in (whole.index(b"PK\1\2") + 16, whole.index(b"DOE")):  # the checksum, and the name before the content
+        damaged = bytearray(whole)
+        damaged[offset] ^= 1
+        member.parents[1].write_bytes(damaged)
+        yield raised_by(member)
+    path = folder / "gone"
+    yield ServerError(f"video_sizes[0]: BROKEN (video 0 is {path})", paths=[path])
+    yield FilesError(f"{folder}: no file found; see {path.parent}", paths=[path])
+
+
+def raised_by(path: Path) -> PanEchoError:
+    with pytest.raises(PanEchoError) as caught:
+        read_files([path])
+    return caught.value
+
+
+def test_failures_name_no_file_unasked(tmp_path: Path) -> None:
+    errors = list(errors_about(tmp_path / "DOE^JANE"))
+    assert "JANE'S/IM0001\"" in str(errors[4])
+    for error in errors:
+        assert "JANE" in repr(Failure.of("1.2.3", error.paths, error, include_identifiers=True, secret=b""))
+        failure = Failure.of("study-1", error.paths, error, include_identifiers=False, secret=b"")
+        assert not [text for text in ("JANE", "IM0001", "gone", tmp_path.name) if text in repr(failure)]
+        assert failure.files.startswith("video-")
+    failure = Failure.of(None, [], errors[0], include_identifiers=False, secret=b"")
+    assert failure.study.startswith("study-")
+    assert failure.reason.startswith("video-")
+    assert failure.reason.endswith(" cannot be read: No such file or directory.")
+
+
+def test_a_bare_name_is_replaced_as_a_word() -> None:
+    error = ServerError("a is damaged, as a video can be", paths=[Path("a")])
+    failure = Failure.of("study-1", error.paths, error, include_identifiers=False, secret=b"")
+    assert failure.reason == f"{failure.files} is damaged, as {failure.files} video can be"

@@ -1,0 +1,21 @@
+"""Frames as picture files."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+from panecho_client._extras import needs_reports_extra
+
+
+def as_png(frame: NDArray[np.uint8]) -> bytes:
+    """Return a frame UINT8 [height, width, 3], red first, as a PNG file's bytes.
+
+    Raises:
+        RequestError: The extra ``reports`` is not installed.
+    """
+    with needs_reports_extra():
+        from PIL import Image  # noqa: PLC0415 - part of an extra
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "PNG")
+    return file.getvalue()

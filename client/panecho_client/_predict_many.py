@@ -1,0 +1,135 @@
+"""``panecho predict --output``: a run over many studies."""
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from panecho_client._async_client import AsyncPanEcho
+from panecho_client._dicomweb import DicomWeb
+from panecho_client._exceptions import RequestError
+from panecho_client._files import find_files
+from panecho_client._metadata import Task, Weights
+from panecho_client._output_folder import OutputFolder
+from panecho_client._predict_one import tell_left_out
+from panecho_client._requests import Wanted, choose_tasks
+from panecho_client._run import Run
+from panecho_client._run_progress import RunProgress
+from panecho_client._settings import Connection
+from panecho_client._sources import LocalStudy, Source, StudyOfServer
+from panecho_client._studies import group_studies
+
+FAILURES_SHOWN = 10
+SOME_FAILED = 3
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where studies come from: ``paths``, or the DICOMweb server at ``dicomweb``.
+
+    Attributes:
+        paths: Files, folders and archives.
+        dicomweb: Address of a DICOMweb service.
+        query: DICOM keywords and what they must match.
+        headers: Sent to it.
+    """
+
+    paths: Sequence[Path] = ()
+    dicomweb: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def predict_many(  # noqa: PLR0913 - what, where from, where to
+    connection: Connection,
+    origin: Origin,
+    wanted: Wanted,
+    folder: OutputFolder,
+    *,
+    concurrency: int,
+    resume: bool,
+    messages: Console,
+) -> None:
+    """Predict every study of the origin that the folder lacks, and say what failed.
+
+    Raises:
+        PanEchoError: Nothing to predict, or what ends the whole run.
+        typer.Exit: 3, some studies failed; 130, interrupted.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ExitStack() as opened:
+        sources = _sources(origin, opened, messages)
+        progress = opened.enter_context(RunProgress(messages, len(sources)))
+        try:
+            asyncio.run(_run(connection, sources, wanted, folder, progress, concurrency=concurrency, resume=resume))
+        except KeyboardInterrupt:
+            messages.print(f"Interrupted. {progress.summary} Go on with --resume.")
+            raise typer.Exit(INTERRUPTED) from None
+    _tell(folder, progress, messages)
+
+
+async def _run(  # noqa: PLR0913 - as ``predict_many``
+    connection: Connection,
+    sources: Sequence[Source],
+    wanted: Wanted,
+    folder: OutputFolder,
+    progress: RunProgress,
+    *,
+    concurrency: int,
+    resume: bool,
+) -> None:
+    async with AsyncPanEcho(connection, concurrency=concurrency) as panecho:
+        tasks = choose_tasks(await panecho.tasks(), wanted.tasks)
+        folder.prepare(resume=resume, settings=_settings(wanted, tasks, await panecho.weights()))
+        run = Run(panecho=panecho, folder=folder, wanted=wanted, studies_at_a_time=concurrency)
+        await run.predict(sources, progress.count)
+
+
+def _settings(wanted: Wanted, tasks: Sequence[Task], weights: Weights) -> dict[str, str | int | bool | None]:
+    """Return what all studies of a folder have in common."""
+    return {
+        "tasks": ",".join(task.key for task in tasks),
+        **wanted.sampling.parameters(wanted.on_error),
+        "weights": weights.name,
+        "weights_sha256": weights.sha256,
+        "stand_in": weights.stand_in,
+    }
+
+
+def _sources(origin: Origin, opened: ExitStack, messages: Console) -> list[Source]:
+    with messages.status("Looking for studies"):
+        sources = _remote(origin.dicomweb, origin, opened) if origin.dicomweb else _local(origin.paths, messages)
+    messages.print(f"Found {len(sources)} stud{'ies' if len(sources) != 1 else 'y'}.")
+    return sources
+
+
+def _remote(url: str, origin: Origin, opened: ExitStack) -> list[Source]:
+    server = opened.enter_context(DicomWeb(url, headers=origin.headers))
+    found = server.studies(**origin.query)
+    if not found:
+        raise RequestError(f"{server.server} holds no ultrasound study that matches; change --query.", code="NOT_FOUND")
+    return [StudyOfServer(server=server, study=study) for study in found]
+
+
+def _local(paths: Sequence[Path], messages: Console) -> list[Source]:
+    found = find_files(paths)
+    tell_left_out(messages, found)
+    return [LocalStudy(paths=group) for group in group_studies(found.files)]
+
+
+def _tell(folder: OutputFolder, progress: RunProgress, messages: Console) -> None:
+    messages.print(progress.summary)
+    for failure in folder.failures[:FAILURES_SHOWN]:
+        messages.print(f"{failure.study}: {failure.reason}", style="red", markup=False)
+    if len(folder.failures) > FAILURES_SHOWN:
+        messages.print(f"… and {len(folder.failures) - FAILURES_SHOWN} more: see failures.csv.")
+    for table in folder.tables:
+        typer.echo(table)
+    if folder.failures:
+        raise typer.Exit(SOME_FAILED)

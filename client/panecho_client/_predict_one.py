@@ -1,0 +1,111 @@
+"""``panecho predict`` of one study."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from panecho_client._client import PanEcho
+from panecho_client._exceptions import RequestError
+from panecho_client._files import FoundFiles, find_files
+from panecho_client._pictures import as_png
+from panecho_client._report import make_console, render_report
+from panecho_client._requests import Wanted
+from panecho_client._results import StudyResult
+from panecho_client._sending import OnProgress, ignore_progress
+from panecho_client._studies import count_studies
+from panecho_client._writing import Outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What is printed.
+
+    Attributes:
+        json: JSON instead of a report.
+        per_video: Also the predictions of each file.
+        url: Of the server, named while it is waited for.
+    """
+
+    url: str
+    json: bool
+    per_video: bool
+
+
+def predict_one(  # noqa: PLR0913 - what, where and how to show it
+    panecho: PanEcho,
+    paths: list[Path],
+    wanted: Wanted,
+    *,
+    outputs: Outputs,
+    shown: Shown,
+    one_study: bool,
+    messages: Console,
+) -> None:
+    """Predict one study, write its outputs and print it.
+
+    Raises:
+        PanEchoError: The files are of several studies, or as of ``PanEcho.predict_study``.
+    """
+    found = find_files(paths)
+    tell_left_out(messages, found)
+    if not one_study:
+        _require_one_study(found)
+    with waiting(messages, found, shown.url) as on_progress:
+        study = panecho.predict_study(
+            found.files,
+            tasks=wanted.tasks,
+            sampling=wanted.sampling,
+            on_error=wanted.on_error,
+            embedding=False,
+            on_progress=on_progress,
+        )
+        outputs.write(study, key_frames=_key_frames(panecho, study, wanted) if outputs.html else None)
+    if shown.json:
+        typer.echo(study.to_json())
+    else:
+        make_console().print(render_report(study, per_video=shown.per_video))
+    if study.skipped:
+        messages.print(f"{len(study.skipped)} of {len(study.videos)} files were skipped.", style="yellow")
+
+
+def tell_left_out(messages: Console, found: FoundFiles) -> None:
+    """Say how many files are not sent, and why."""
+    for reason, count in Counter(left_out.reason for left_out in found.left_out).items():
+        messages.print(f"left out {count} file{'s' if count > 1 else ''}: {reason}", markup=False)
+
+
+def _require_one_study(found: FoundFiles) -> None:
+    """Refuse to mix what may be several patients; without pydicom nobody can tell."""
+    count = count_studies(found.files)
+    if count > 1:
+        raise RequestError(
+            f"these files are of {count} studies (StudyInstanceUID); predict each of them with --output FOLDER, or "
+            "take them as one with --one-study."
+        )
+
+
+def _key_frames(panecho: PanEcho, study: StudyResult, wanted: Wanted) -> dict[Path, bytes]:
+    used = [video.path for video in study.videos if video.ok]
+    frames = panecho.key_frames(used, sampling=wanted.sampling)
+    return {path: as_png(frame) for path, frame in frames.items()}
+
+
+@contextmanager
+def waiting(messages: Console, found: FoundFiles, url: str) -> Iterator[OnProgress]:
+    """Show how many files are done; ``Predicting`` is said where there is no terminal."""
+    count = len(found.files)
+    text = f"Predicting {count} file{'s' if count > 1 else ''} at {url}"
+    if not messages.is_terminal:
+        messages.print(text, markup=False)
+        yield ignore_progress
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=messages, transient=True) as progress:
+        bar = progress.add_task(text, total=count)
+        yield lambda done, _of: progress.update(bar, completed=done)

@@ -1,0 +1,111 @@
+"""A run over many studies: each is predicted and written by itself; a study that fails harms no other."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panecho_client._async_client import AsyncPanEcho
+from panecho_client._exceptions import (
+    IncompatibleServerError,
+    PanEchoError,
+    ServerBusyError,
+    ServerUnavailableError,
+    UnknownTaskError,
+)
+from panecho_client._output_folder import OutputFolder
+from panecho_client._pictures import as_png
+from panecho_client._requests import Wanted
+from panecho_client._results import StudyResult
+from panecho_client._run_progress import Outcome
+from panecho_client._sources import Source
+
+# What would be the same for every study that is left.
+HOPELESS = (ServerUnavailableError, IncompatibleServerError, UnknownTaskError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What is done with every study.
+
+    Attributes:
+        panecho: The server.
+        folder: Where results go.
+        wanted: What to predict.
+        studies_at_a_time: Studies under way at a time; their requests share the client's ``concurrency``.
+    """
+
+    panecho: AsyncPanEcho
+    folder: OutputFolder
+    wanted: Wanted
+    studies_at_a_time: int
+
+    async def predict(self, sources: Iterable[Source], on_outcome: Callable[[Outcome], None]) -> None:
+        """Predict every study that the folder lacks. However this ends, the folder's tables hold what was written.
+
+        Raises:
+            PanEchoError: The server is gone for good, or the folder cannot be written.
+        """
+        room = asyncio.Semaphore(self.studies_at_a_time)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for source in sources:
+                    await room.acquire()
+                    # One at a time: names depend on the order.
+                    name = self.folder.claim(await asyncio.to_thread(self._name, source))
+                    task = group.create_task(self._outcome(source, name))
+                    task.add_done_callback(lambda task: _report(task, on_outcome))
+                    task.add_done_callback(lambda _: room.release())
+        except* PanEchoError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self.folder.finish()
+
+    def _name(self, source: Source) -> str:
+        return source.name(include_identifiers=self.folder.include_identifiers, secret=self.folder.secret)
+
+    async def _outcome(self, source: Source, name: str) -> Outcome:
+        if self.folder.has(name):
+            return "kept"
+        files: Sequence[Path] = ()
+        try:
+            with source.files() as fetch:
+                files = await asyncio.to_thread(fetch)
+                study = await self._predict(files)
+                frames = await self._key_frames(study)
+                await _finished(asyncio.to_thread(self.folder.write, name, study, key_frames=frames))
+        except PanEchoError as error:
+            if isinstance(error, HOPELESS) and not isinstance(error, ServerBusyError):
+                raise
+            self.folder.fail(name, files, error)
+            return "failed"
+        return "done"
+
+    async def _predict(self, files: Sequence[Path]) -> StudyResult:
+        wanted = self.wanted
+        return await self.panecho.predict_study(
+            files, tasks=wanted.tasks, sampling=wanted.sampling, on_error=wanted.on_error, embedding=False
+        )
+
+    async def _key_frames(self, study: StudyResult) -> dict[Path, bytes]:
+        if not self.folder.html:
+            return {}
+        used = [video.path for video in study.videos if video.ok]
+        frames = await self.panecho.key_frames(used, sampling=self.wanted.sampling)
+        return {path: as_png(frame) for path, frame in frames.items()}
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that an interruption must not leave running."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _report(task: asyncio.Task[Outcome], on_outcome: Callable[[Outcome], None]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        on_outcome(task.result())

@@ -1,0 +1,87 @@
+"""How a client reaches its server: small groups of settings with named defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from panecho_client._exceptions import RequestError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """When to send the same request again: the server is not there, not ready or takes no more requests.
+
+    Nothing else is sent twice. Waits grow exponentially, with jitter, so that many clients do not come back at once.
+
+    Attributes:
+        seconds: How long to wait between tries, all together: long enough for a server to restart. 0 sends once.
+        first_wait: Seconds before the second try.
+        longest_wait: Seconds between tries at most.
+    """
+
+    seconds: float = 120.0
+    first_wait: float = 0.2
+    longest_wait: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """Encryption, and proof of who is who.
+
+    Attributes:
+        root_certificates: PEM file of the authorities to trust; None trusts the system's.
+        private_key: PEM file of the client's key, for servers that ask who calls (mTLS).
+        certificate_chain: PEM file of the client's certificate.
+    """
+
+    root_certificates: Path | None = None
+    private_key: Path | None = None
+    certificate_chain: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half a pair, and files that are not there."""
+        if (self.private_key is None) != (self.certificate_chain is None):
+            raise RequestError("mTLS needs both private_key and certificate_chain.")
+        for path in (self.root_certificates, self.private_key, self.certificate_chain):
+            if path is not None and not Path(path).is_file():
+                raise RequestError(f"{path}: no such file; give the path of a PEM file.", paths=[Path(path)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How to reach a server.
+
+    Attributes:
+        url: ``host:port`` of the gRPC endpoint; ``http://`` or ``https://`` and host and port of the HTTP endpoint; or
+            ``dns:///name:port`` for gRPC to every address of a name in turn, such as a headless Kubernetes service.
+        timeout: Seconds that one prediction may take, upload and waiting in the server's queue included.
+        connect_timeout: Seconds within which the server must answer small questions.
+        headers: Sent with every request, such as a gateway's token.
+        tls: None: not encrypted, unless the url is ``https://``.
+        retry: When to send the same request again.
+        shared_memory: Whether large tensors go through this machine's memory instead of the socket. gRPC only; the
+            server must be on this machine, see the same ``/dev/shm``, and allow it.
+    """
+
+    url: str
+    timeout: float = 600.0
+    connect_timeout: float = 10.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tls: Tls | None = None
+    retry: Retry = field(default_factory=Retry)
+    shared_memory: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no server can be reached with."""
+        scheme, separator, _ = self.url.partition("://")
+        if separator and scheme not in ("http", "https", "dns"):
+            raise RequestError(
+                f"{self.url}: an address is host:port for gRPC (8001 by default), http://host:port for HTTP, or "
+                "dns:///name:port for several gRPC servers."
+            )
+        if min(self.timeout, self.connect_timeout) <= 0:
+            raise RequestError("timeouts are seconds above 0.")
+        if self.shared_memory and scheme in ("http", "https"):
+            raise RequestError(f"{self.url}: shared_memory goes with gRPC; give host:port (8001 by default).")
+        if self.tls and scheme == "http":
+            raise RequestError(f"{self.url}: with tls the scheme is https://.")

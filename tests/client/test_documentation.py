@@ -1,0 +1,75 @@
+"""Every Python example of the client's documentation runs by itself, and type-checks strictly."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+
+import panecho_client
+from panecho_client import AsyncPanEcho
+from panecho_server import TritonServer
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("client.md", "outputs.md", "sources.md")
+NEEDS_PACS = "dicom-web"
+
+
+def examples() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for page in PAGES:
+        blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+        found |= {f"{page.removesuffix('.md')}_{number}": block for number, block in enumerate(blocks, start=1)}
+    return found
+
+
+EXAMPLES = examples()
+
+
+@pytest.fixture
+def folder(cine: Path, tmp_path: Path) -> Path:
+    """Where a reader would try the examples: a study, and certificates."""
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/a4c.dcm").write_bytes(cine.read_bytes())
+    (tmp_path / "studies").symlink_to(tmp_path / "study")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate = authority.issue_cert("client@example.org")
+    certificate.private_key_pem.write_to_path(tmp_path / "client.key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "client.pem")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, text in EXAMPLES.items() if NEEDS_PACS not in text])
+def test_example_runs(name: str, server: TritonServer, folder: Path) -> None:
+    text = EXAMPLES[name].replace("localhost:8001", server.grpc_url).replace("localhost:8000", server.http_url)
+    (folder / "example.py").write_text(text)
+    finished = subprocess.run(
+        [sys.executable, "example.py"], cwd=folder, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.slow
+def test_examples_type_check_strictly(tmp_path: Path) -> None:
+    for name, text in EXAMPLES.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    finished = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path / 'cache'}", *tmp_path.glob("*.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert finished.returncode == 0, finished.stdout
+
+
+def test_every_public_name_has_an_example() -> None:
+    text = "\n".join(EXAMPLES.values())
+    methods = [name for name, _ in inspect.getmembers(AsyncPanEcho, inspect.isfunction) if not name.startswith("_")]
+    missing = [name for name in [*panecho_client.__all__, *methods] if not re.search(rf"\b{name}\b", text)]
+    assert missing == ["close"]  # `with` closes

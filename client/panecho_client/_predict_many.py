@@ -96,6 +96,7 @@ def _settings(wanted: Wanted, tasks: Sequence[Task], weights: Weights) -> dict[s
     return {
         "tasks": ",".join(task.key for task in tasks),
         **wanted.sampling.parameters(wanted.on_error),
+        "key_frames": wanted.key_frames,
         "weights": weights.name,
         "weights_sha256": weights.sha256,
         "stand_in": weights.stand_in,

@@ -65,7 +65,8 @@ def predict_one(  # noqa: PLR0913 - what, where and how to show it
             embedding=False,
             on_progress=on_progress,
         )
-        outputs.write(study, key_frames=_key_frames(panecho, study, wanted) if outputs.html else None)
+        frames = _key_frames(panecho, study, wanted) if outputs.html and wanted.key_frames else None
+        outputs.write(study, key_frames=frames)
     if shown.json:
         typer.echo(study.to_json())
     else:

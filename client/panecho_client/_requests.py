@@ -74,11 +74,13 @@ class Wanted:
         tasks: Names of the tasks; None for all.
         sampling: What the model is shown of each video.
         on_error: What to do about a file that cannot be used.
+        key_frames: Whether reports to read show a frame of each video. Text burned into it may name the patient.
     """
 
     tasks: Sequence[str] | None
     sampling: Sampling
     on_error: OnError
+    key_frames: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

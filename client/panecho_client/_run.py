@@ -89,7 +89,7 @@ class Run:
         )
 
     async def _key_frames(self, study: StudyResult) -> dict[Path, bytes]:
-        if not self.folder.html:
+        if not (self.folder.html and self.wanted.key_frames):
             return {}
         used = [video.path for video in study.videos if video.ok]
         frames = await self.panecho.key_frames(used, sampling=self.wanted.sampling)

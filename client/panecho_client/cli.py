@@ -66,6 +66,14 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
     formats: Annotated[
         str, typer.Option(help="What --output holds besides JSON and CSV: any of html,sr,parquet.", show_default=False)
     ] = "",
+    key_frames: Annotated[
+        bool,
+        typer.Option(
+            "--key-frames",
+            help="Show a frame of each video in HTML reports, as --include-identifiers does too: text in it may name "
+            "the patient.",
+        ),
+    ] = False,
     dicomweb: Annotated[
         str | None, typer.Option(help="Predict the studies of this DICOMweb server.", metavar="URL")
     ] = None,
@@ -123,6 +131,7 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
                 decode_scale=decode_scale,
             ),
             on_error=on_error,
+            key_frames=key_frames or include_identifiers,
         )
         connection = options.make_connection(
             url=url,

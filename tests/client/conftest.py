@@ -2,14 +2,18 @@
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from output_runs import PATIENT, ROOT, MakeStudy
+from pydicom import dcmread
 
 from panecho_client._building import build_study
 from panecho_client._metadata import Description, parse_description
+from panecho_client._output_folder import OutputFolder
 from panecho_client._results import StudyResult
 from panecho_server import Settings
 
@@ -86,3 +90,29 @@ def restarting(cold_repository: Path, tmp_path: Path) -> Settings:
         log_file=tmp_path / "log",
         exit_timeout=1,
     )
+
+
+@pytest.fixture
+def make_study(study: StudyResult, cine: Path, tmp_path: Path) -> MakeStudy:
+    """A study whose files are there: a cine of a known patient, and notes."""
+
+    def make(number: int) -> StudyResult:
+        folder = tmp_path / PATIENT / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        header = dcmread(cine, stop_before_pixels=True)
+        header.StudyInstanceUID, header.SeriesInstanceUID = f"{ROOT}.{number}", f"{ROOT}.{number}.1"
+        header.SOPInstanceUID, header.PatientID, header.PatientName = f"{ROOT}.{number}.1.1", "MRN-0815", PATIENT
+        header.AccessionNumber, header.PatientBirthDate = "ACC-4711", "19010203"
+        header.save_as(folder / "IM0001")
+        (folder / "notes.txt").write_text(f"notes {number}")
+        paths = (folder / "IM0001", folder / "notes.txt")
+        return replace(
+            study, videos=tuple(replace(video, path=path) for video, path in zip(study.videos, paths, strict=True))
+        )
+
+    return make
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> OutputFolder:
+    return OutputFolder(tmp_path / "results")

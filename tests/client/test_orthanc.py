@@ -1,20 +1,15 @@
 """DICOMweb against a real Orthanc on this machine alone."""
 
-import json
 import logging
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import requests
-from dicomweb_client import DICOMwebClient
-from pydicom import Dataset, dcmread
-from pydicom.uid import generate_uid
+from orthanc import copy_of, running_orthanc, store
+from pydicom import dcmread
 
 from panecho_client import (
     DeadlineExceededError,
@@ -31,77 +26,11 @@ from panecho_server import TritonServer
 
 pytestmark = pytest.mark.slow
 
-PLUGINS = (Path("/usr/share/orthanc/plugins"), Path("/usr/local/share/orthanc/plugins"))
-STARTING_SECONDS = 30
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def running_orthanc(storage: Path, **options: int) -> Iterator[str]:
-    """Run an empty Orthanc and give the address of its DICOMweb service."""
-    executable = shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    plugin = next((path for folder in PLUGINS for path in folder.glob("libOrthancDicomWeb.so")), None)
-    if executable is None or plugin is None:
-        pytest.skip("needs Orthanc and its DICOMweb plugin: apt-get install orthanc orthanc-dicomweb")
-    port = free_port()
-    configuration = {
-        "StorageDirectory": str(storage),
-        "IndexDirectory": str(storage),
-        "StorageCompression": False,
-        "MaximumStorageCacheSize": 0,
-        "HttpPort": port,
-        "DicomServerEnabled": False,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "Plugins": [str(plugin)],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
-        **options,
-    }
-    (storage / "orthanc.json").write_text(json.dumps(configuration))
-    with (storage / "log").open("wb") as log:
-        process = subprocess.Popen([executable, storage / "orthanc.json"], stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_for(process, port, storage / "log")
-        yield f"http://127.0.0.1:{port}/dicom-web"
-    finally:
-        process.terminate()
-        process.wait(30)
-
 
 @pytest.fixture(scope="module")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_orthanc(tmp_path_factory.mktemp("orthanc")) as url:
         yield url
-
-
-def wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + STARTING_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    pytest.fail(f"Orthanc did not start:\n{log.read_text(errors='replace')}")
-
-
-def copy_of(cine: Path, study: str, modality: str = "US", instance: int = 1) -> Dataset:
-    dataset = dcmread(cine)
-    dataset.StudyInstanceUID = study
-    dataset.SeriesInstanceUID = f"{study}.{ord(modality[0])}"
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    dataset.Modality, dataset.InstanceNumber, dataset.PatientID = modality, instance, f"P{study[-1]}"
-    return dataset
-
-
-def store(url: str, datasets: list[Dataset]) -> None:
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy
-        DICOMwebClient(url, session=session).store_instances(datasets)
 
 
 @pytest.fixture(scope="module")

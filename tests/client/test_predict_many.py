@@ -146,7 +146,7 @@ def test_what_fails_is_said_and_listed(server: TritonServer, few: Path, tmp_path
     (archive / "bad").mkdir()
     (archive / "good/a.dcm").write_bytes((few / "001/0.dcm").read_bytes())
     (archive / "bad/Doe^Jane.avi").write_bytes(b"RIFF\0\0\0\0AVI nothing")
-    finished = run(server.grpc_url, archive, tmp_path / "output", "--formats", "html,sr,parquet")
+    finished = run(server.grpc_url, archive, tmp_path / "output", "--formats", "html,sr,parquet", "--key-frames")
     assert finished.returncode == 3, finished.stderr
     assert "1 of 2 studies predicted, 1 failed." in finished.stderr
     (failure,) = rows(tmp_path / "output/failures.csv")

@@ -1,0 +1,83 @@
+"""The logic of a study's requests that needs no server."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from panecho_client import RequestError, Sampling, ServerError, Weights
+from panecho_client._metadata import Description
+from panecho_client._requests import (
+    VideoAnswer,
+    gathered,
+    in_one_request,
+    refused_status,
+    require_same_weights,
+    require_usable,
+    skipped_video,
+    with_embeddings,
+)
+
+FILES = [Path("a.dcm"), Path("b.dcm"), Path("c.dcm")]
+
+
+@pytest.fixture
+def answers() -> list[VideoAnswer]:
+    """Two videos of two and one clips, and between them one that was skipped."""
+    rows = [np.full((count, 58), count, np.float32) for count in (2, 1)]
+    used = [VideoAnswer(status="ok", logits=row, embedding=np.full(768, len(row), np.float32)) for row in rows]
+    return [used[0], skipped_video("EMPTY_FILE: no bytes"), used[1]]
+
+
+def test_clips_keep_their_video(answers: list[VideoAnswer]) -> None:
+    inputs = gathered(answers)
+    assert inputs["clip_video"].tolist() == [0, 0, 2]
+    assert inputs["logits"][:, 0].tolist() == [2, 2, 1]
+    assert inputs["clip_embedding"].shape == (3, 768)
+    assert inputs["video_status"].tolist() == [b"ok", b"EMPTY_FILE: no bytes", b"ok"]
+
+
+def test_embeddings_of_skipped_videos_are_nan(answers: list[VideoAnswer]) -> None:
+    embedding = with_embeddings({}, answers)["embedding"]
+    assert embedding.shape == (3, 768)
+    assert np.isnan(embedding[:, 0]).tolist() == [False, True, False]
+
+
+def test_a_skipped_video_is_refused_where_it_must_be(answers: list[VideoAnswer]) -> None:
+    require_usable(answers, FILES, "skip")
+    with pytest.raises(RequestError, match=r"^video_sizes\[1\]: EMPTY_FILE: no bytes \(video 1 is b\.dcm\)$"):
+        require_usable(answers, FILES, "fail")
+    with pytest.raises(RequestError, match="no file of this study could be used") as caught:
+        require_usable([answers[1]] * 2, FILES[:2], "skip")
+    assert caught.value.paths == tuple(FILES[:2])
+
+
+def test_only_refusals_of_the_file_become_its_status() -> None:
+    text = "in ensemble 'panecho', no file of this request could be used: video_sizes[0]: NOT_A_VIDEO: it is a text"
+    assert refused_status(RequestError(text)) == "NOT_A_VIDEO: it is a text"
+    assert refused_status(RequestError("in ensemble 'panecho', num_clips=99: must be from 1 to 32")) is None
+
+
+@pytest.mark.parametrize(
+    ("sizes", "alone"), [([10] * 4, True), ([10] * 5, False), ([2**25], True), ([2**24, 2**24 + 1], False)]
+)
+def test_small_studies_take_one_request(sizes: list[int], *, alone: bool) -> None:
+    assert in_one_request("auto", sizes) == alone
+    assert in_one_request("one", sizes)
+    assert not in_one_request("per-video", sizes)
+
+
+def test_other_weights_half_way_are_refused(description: Description) -> None:
+    first: Weights = description.weights
+    require_same_weights(first, replace(first))
+    with pytest.raises(ServerError, match="from stand-in 0 to other during this study") as caught:
+        require_same_weights(first, replace(first, name="other"))
+    assert caught.value.code == "ABORTED"
+
+
+def test_parameters_are_what_triton_takes() -> None:
+    parameters = Sampling(frame_rate=12.5).parameters("skip")
+    assert parameters["frame_rate"] == "12.5"
+    assert "frame_rate" not in Sampling().parameters("skip")
+    assert all(isinstance(value, int | str) for value in parameters.values())

@@ -14,7 +14,7 @@ from panecho_client._exceptions import (
     UnknownTaskError,
 )
 from panecho_client._files import FoundFiles, LeftOut, find_files
-from panecho_client._metadata import Task, Weights
+from panecho_client._metadata import Manifest, Parity, Task, Weights
 from panecho_client._requests import Sampling
 from panecho_client._results import Prediction, StudyResult, VideoResult
 from panecho_client._settings import Connection, Retry, Tls
@@ -27,8 +27,10 @@ __all__ = [
     "FoundFiles",
     "IncompatibleServerError",
     "LeftOut",
+    "Manifest",
     "PanEcho",
     "PanEchoError",
+    "Parity",
     "Prediction",
     "RequestError",
     "Retry",

@@ -1,7 +1,7 @@
 """The client, for asyncio."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +15,6 @@ from panecho_client._exceptions import naming
 from panecho_client._files import StrPath, file_sizes, find_files
 from panecho_client._metadata import Task, Weights
 from panecho_client._requests import (
-    OF_A_VIDEO,
     OnError,
     Requests,
     Sampling,
@@ -24,6 +23,7 @@ from panecho_client._requests import (
     gathered,
     in_one_request,
     key_frame,
+    recorded,
     require_same_weights,
     require_usable,
     skipped_video,
@@ -33,7 +33,7 @@ from panecho_client._requests import (
 from panecho_client._results import StudyResult
 from panecho_client._sending import OnProgress, Sender, ignore_progress
 from panecho_client._settings import Connection
-from panecho_client._transport import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING
+from panecho_client._transport import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING, Parameters
 
 DEFAULT_URL = "localhost:8001"
 DEFAULT_CONCURRENCY = 4
@@ -118,12 +118,14 @@ class AsyncPanEcho:
                 )
             on_progress(len(files), len(files))
         else:
-            answers = await self._answers(files, parameters, embedding=embedding, on_progress=on_progress)
+            of_each = ("clip_logits", "video_status", *(["embedding"] if embedding else []))
+            answers = await self._answers(files, of_each, parameters, on_progress)
             require_usable(answers, files, on_error)
             outputs = await self._sender.infer(POSTPROCESSING, gathered(answers), output_names(chosen, embedding=False))
             require_same_weights(description.weights, (await self._sender.describe()).weights)
             if embedding:
                 outputs = with_embeddings(outputs, answers)
+        parameters = recorded(parameters, description.weights)
         return build_study(outputs, chosen, files, weights=description.weights, parameters=parameters)
 
     async def embed(
@@ -140,7 +142,7 @@ class AsyncPanEcho:
         """
         files = (await asyncio.to_thread(find_files, paths)).files
         parameters = (sampling or Sampling()).parameters("skip")
-        answers = await self._answers(files, parameters, embedding=True, on_progress=on_progress)
+        answers = await self._answers(files, ("embedding", "video_status"), parameters, on_progress)
         return {
             file: answer.status if answer.embedding is None else answer.embedding
             for file, answer in zip(files, answers, strict=True)
@@ -224,9 +226,8 @@ class AsyncPanEcho:
         await self.close()
 
     async def _answers(
-        self, files: Sequence[Path], parameters: Mapping[str, int | str], *, embedding: bool, on_progress: OnProgress
+        self, files: Sequence[Path], outputs: Sequence[str], parameters: Parameters, on_progress: OnProgress
     ) -> list[VideoAnswer]:
-        outputs = (*OF_A_VIDEO, "embedding") if embedding else OF_A_VIDEO
         answers = await self._sender.each_file(
             ENSEMBLE, files, outputs, parameters, make=video_answer, on_progress=on_progress
         )

@@ -1,11 +1,11 @@
-"""What a server says about itself: its tasks and its weights.
+"""What a server says about itself: its tasks, its weights and how they were exported.
 
-Both are JSON in the parameters of the ensemble's model configuration, so that no client holds a copy of them.
+Each is JSON in the parameters of the ensemble's model configuration, so that no client holds a copy of them.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Literal, get_args
 
@@ -53,6 +53,44 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How far the served model was from the original FP32 model on the clips that the export compared.
+
+    Attributes:
+        clips: Number of clips.
+        embedding: Largest absolute difference of any number of an embedding.
+        tasks: By task, the largest absolute difference of what it reports: a measurement in its unit, or a probability.
+    """
+
+    clips: int
+    embedding: float
+    tasks: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """How the model that the server runs was exported.
+
+    Example:
+        >>> if panecho.weights.manifest:
+        ...     print(panecho.weights.manifest.precision)
+
+    Attributes:
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        clip_length: Frames of a clip where a request does not say.
+        versions: Of panecho-triton, torch and timm at the export.
+        exported: When, in UTC.
+        parity: What the export's comparison with the original model found.
+    """
+
+    precision: str
+    clip_length: int
+    versions: Mapping[str, str]
+    exported: str | None
+    parity: Parity | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """Whose weights the server runs.
 
@@ -66,6 +104,7 @@ class Weights:
         stand_in: Whether the weights only stand in for trained ones: predictions then mean nothing clinically.
         licence: Licence, where it is known.
         notice: What everybody who reads a prediction must know.
+        manifest: How they were exported; None where the server does not say.
     """
 
     name: str
@@ -73,6 +112,7 @@ class Weights:
     stand_in: bool
     licence: str | None
     notice: str | None
+    manifest: Manifest | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +132,7 @@ def parse_description(parameters: Mapping[str, str]) -> Description:
     try:
         return Description(
             tasks=tuple(_task(entry) for entry in json.loads(parameters["tasks"])),
-            weights=_weights(json.loads(parameters["weights"])),
+            weights=_weights(json.loads(parameters["weights"]), json.loads(parameters.get("manifest", "null"))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise IncompatibleServerError(
@@ -120,11 +160,26 @@ def _task(entry: Mapping[str, Any]) -> Task:
     )
 
 
-def _weights(entry: Mapping[str, Any]) -> Weights:
+def _weights(entry: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> Weights:
     return Weights(
         name=entry["name"],
         sha256=entry["sha256"],
         stand_in=entry["stand_in"],
         licence=entry["licence"],
         notice=entry["notice"],
+        manifest=None if manifest is None else _manifest(manifest),
     )
+
+
+def _manifest(entry: Mapping[str, Any]) -> Manifest:
+    return Manifest(
+        precision=entry["precision"],
+        clip_length=entry["clip_length"],
+        versions=dict(entry["versions"]),
+        exported=entry["exported"],
+        parity=None if entry["parity"] is None else _parity(entry["parity"]),
+    )
+
+
+def _parity(entry: Mapping[str, Any]) -> Parity:
+    return Parity(clips=entry["clips"], embedding=entry["embedding"], tasks=dict(entry["tasks"]))

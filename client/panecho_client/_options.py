@@ -14,7 +14,10 @@ Url: TypeAlias = Annotated[
     ),
 ]
 NumClips: TypeAlias = Annotated[int, typer.Option(min=1, help="Clips taken from each video.")]
-ClipLength: TypeAlias = Annotated[int, typer.Option(min=1, help="Frames of a clip.")]
+ClipLength: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, help="Frames of a clip. Default: as the model was exported, 16.", show_default=False),
+]
 FrameStride: TypeAlias = Annotated[int, typer.Option(min=1, help="A clip takes every nth frame.")]
 FrameRate: TypeAlias = Annotated[
     float | None, typer.Option(help="Resample videos to so many frames per second first.", show_default=False)

@@ -17,7 +17,7 @@ from panecho_client._files import find_files
 from panecho_client._metadata import Task, Weights
 from panecho_client._output_folder import OutputFolder
 from panecho_client._predict_one import tell_left_out
-from panecho_client._requests import Wanted, choose_tasks
+from panecho_client._requests import Wanted, choose_tasks, recorded
 from panecho_client._run import Run
 from panecho_client._run_progress import RunProgress
 from panecho_client._settings import Connection
@@ -95,10 +95,11 @@ def _settings(wanted: Wanted, tasks: Sequence[Task], weights: Weights) -> dict[s
     """Return what all studies of a folder have in common."""
     return {
         "tasks": ",".join(task.key for task in tasks),
-        **wanted.sampling.parameters(wanted.on_error),
+        **recorded(wanted.sampling.parameters(wanted.on_error), weights),
         "key_frames": wanted.key_frames,
         "weights": weights.name,
         "weights_sha256": weights.sha256,
+        "precision": weights.manifest.precision if weights.manifest else None,
         "stand_in": weights.stand_in,
     }
 

@@ -22,8 +22,7 @@ Requests = Literal["auto", "one", "per-video"]
 ONE_REQUEST_FILES = 4
 ONE_REQUEST_BYTES = 32 * 2**20
 
-# What an ensemble request for one video is asked for; `postprocessing` makes the rest of the study's clips.
-OF_A_VIDEO = ("clip_logits", "video_status")
+NO_LOGITS = np.empty((0, 0), np.float32)
 
 # How the server says that the only file of a request cannot be used.
 _REFUSED = re.compile(
@@ -35,12 +34,20 @@ _REFUSED = re.compile(
 class Sampling:
     """What the server shows the model of each video, as request parameters.
 
+    Attributes:
+        num_clips: Clips taken from each video.
+        clip_length: Frames of a clip; None for what the server's model was exported for.
+        frame_stride: A clip takes every nth frame.
+        frame_rate: Resample videos to so many frames per second first; None for all frames.
+        mask: What of a DICOM's frames is shown: the sector, the header's region, or all.
+        decode_scale: Whether large JPEG frames may be decoded at a fraction of their size.
+
     Raises:
         RequestError: A number is below 1.
     """
 
     num_clips: int = 4
-    clip_length: int = 16
+    clip_length: int | None = None
     frame_stride: int = 1
     frame_rate: float | None = None
     mask: Mask = "auto"
@@ -49,15 +56,17 @@ class Sampling:
     def __post_init__(self) -> None:
         """Refuse what no server accepts; upper limits are the server's to know."""
         for name in ("num_clips", "clip_length", "frame_stride"):
-            if getattr(self, name) < 1:
-                raise RequestError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise RequestError(f"{name} is {value}; it must be 1 or more.")
 
     def parameters(self, on_error: OnError) -> dict[str, int | str]:
         """Return Triton's request parameters, which are whole numbers and texts."""
+        length = {} if self.clip_length is None else {"clip_length": int(self.clip_length)}
         rate = {} if self.frame_rate is None else {"frame_rate": str(self.frame_rate)}
         return {
             "num_clips": int(self.num_clips),
-            "clip_length": int(self.clip_length),
+            **length,
             "frame_stride": int(self.frame_stride),
             **rate,
             "mask": self.mask,
@@ -102,8 +111,11 @@ def choose_tasks(tasks: tuple[Task, ...], keys: str | Iterable[str] | None) -> t
     """Return the tasks of the given names; all without names.
 
     Raises:
+        RequestError: The server has no task at all.
         UnknownTaskError: The server has no such task.
     """
+    if not tasks:
+        raise RequestError("this server's model was exported without tasks: it gives embeddings alone; use `embed`.")
     if keys is None:
         return tasks
     known = {task.key: task for task in tasks}
@@ -125,7 +137,8 @@ def video_answer(outputs: Tensors) -> VideoAnswer:
     """Return what an ensemble request for one video answered."""
     (status,) = outputs["video_status"]
     embedding = outputs["embedding"][0].copy() if "embedding" in outputs else None
-    return VideoAnswer(status=status.decode(errors="replace"), logits=outputs["clip_logits"], embedding=embedding)
+    logits = outputs.get("clip_logits", NO_LOGITS)
+    return VideoAnswer(status=status.decode(errors="replace"), logits=logits, embedding=embedding)
 
 
 def refused_status(error: RequestError) -> str | None:
@@ -136,12 +149,18 @@ def refused_status(error: RequestError) -> str | None:
 
 def skipped_video(status: str) -> VideoAnswer:
     """Return the answer for a file that cannot be used."""
-    return VideoAnswer(status=status, logits=np.empty((0, 0), np.float32), embedding=None)
+    return VideoAnswer(status=status, logits=NO_LOGITS, embedding=None)
 
 
 def key_frame(outputs: Tensors) -> NDArray[np.uint8]:
     """Return the first frame of the first clip, UINT8 [224, 224, 3], red first: clips have OpenCV's order."""
     return np.ascontiguousarray(outputs["clips"][0, 0, :, :, ::-1])
+
+
+def recorded(parameters: Mapping[str, int | str], weights: Weights) -> dict[str, int | str]:
+    """Return the parameters of a result: those sent, and the server's choice of what was not."""
+    chosen = {"clip_length": weights.manifest.clip_length} if weights.manifest else {}
+    return {**chosen, **parameters}
 
 
 def require_same_weights(first: Weights, last: Weights) -> None:

@@ -150,9 +150,10 @@ def _device() -> ObserverContext:
 def _algorithm(study: StudyResult) -> AlgorithmIdentification:
     weights = study.weights
     digest = f"sha256 {weights.sha256}" if weights.sha256 else "no sha256"
+    precision = f"; precision {weights.manifest.precision}" if weights.manifest else ""
     return AlgorithmIdentification(
         name="PanEcho",
-        version=f"panecho-triton {VERSION}; weights {weights.name}; {digest}",
+        version=f"panecho-triton {VERSION}; weights {weights.name}; {digest}{precision}",
         parameters=[f"{name}={value}" for name, value in study.parameters.items()],
         manufacturer=MANUFACTURER,
     )

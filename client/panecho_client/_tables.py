@@ -42,6 +42,7 @@ ORIGIN_COLUMNS: Columns = {
     "weights": str,
     "weights_sha256": str,
     "stand_in": bool,
+    "precision": str,
     "warnings": str,
 }
 LONG_COLUMNS: Columns = {
@@ -185,6 +186,7 @@ def _origin(study: StudyResult) -> dict[str, Any]:
         "weights": weights.name,
         "weights_sha256": weights.sha256,
         "stand_in": weights.stand_in,
+        "precision": weights.manifest.precision if weights.manifest else None,
         "warnings": " ".join(study.warnings),
     }
 

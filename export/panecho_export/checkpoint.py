@@ -4,6 +4,7 @@ Loading is strict: every tensor is used, none is missing, and a shape that diffe
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from panecho_export.constants import FEATURES
 from panecho_export.errors import CheckpointError
 from panecho_export.model import PanEcho, frame_positions, position_rates
-from panecho_export.tasks import TASKS
+from panecho_export.tasks import TASKS, Task
 
 _IMAGE = "encoder.encoder.model."
 _TIMM_TO_TORCHVISION = (
@@ -103,12 +104,16 @@ def _is_position_table(tensor: Tensor) -> bool:
     return torch.allclose(table.float(), frame_positions(len(table), position_rates()), atol=1e-4)
 
 
-def _concatenated_heads(weights: dict[str, Tensor], kind: str) -> Tensor:
-    return torch.cat([weights[f"{task.key}_head.1.{kind}"] for task in TASKS])
+def _concatenated_heads(weights: dict[str, Tensor], tasks: Sequence[Task], kind: str) -> Tensor:
+    return torch.cat([weights[f"{task.key}_head.1.{kind}"] for task in tasks])
 
 
-def load_model(weights: dict[str, Tensor]) -> PanEcho:
+def load_model(weights: dict[str, Tensor], tasks: Sequence[Task] = TASKS) -> PanEcho:
     """Return PanEcho in evaluation mode with ``weights``, given under their released names.
+
+    Args:
+        weights: The whole release's, whatever the tasks.
+        tasks: Those whose heads the model gets, in the order of ``TASKS``.
 
     Raises:
         CheckpointError: A tensor is missing, unknown or of another shape; the message names it.
@@ -116,9 +121,9 @@ def load_model(weights: dict[str, Tensor]) -> PanEcho:
     check_layout(weights)
     with torch.device("meta"):
         names = list(PanEcho().encoder.state_dict())
-    model = PanEcho().eval().requires_grad_(requires_grad=False)
+    model = PanEcho(tasks).eval().requires_grad_(requires_grad=False)
     _fill(model.encoder, {name: weights[released_name(f"encoder.{name}")] for name in names})
-    _fill(model.heads, {kind: _concatenated_heads(weights, kind) for kind in ("weight", "bias")})
+    _fill(model.heads, {kind: _concatenated_heads(weights, tasks, kind) for kind in ("weight", "bias")})
     return model
 
 

@@ -1,11 +1,12 @@
 """PanEcho: a ConvNeXt-Tiny per image of a clip, a Transformer over the images, one linear head per task.
 
 The published architecture (Holste et al., JAMA 2025), written on timm's encoder. Two things differ in form and not in
-numbers: the 40 heads are one matrix whose rows are in the order of ``TASKS``, and the scaling and normalisation of
+numbers: the heads are one matrix whose rows are in the order of ``TASKS``, and the scaling and normalisation of
 uint8 frames is part of the model, so that a quarter of the bytes crosses the wire and the bus.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 import timm
@@ -21,7 +22,7 @@ from panecho_export.constants import (
     TRANSFORMER_HEADS,
     TRANSFORMER_LAYERS,
 )
-from panecho_export.tasks import LOGITS_SIZE
+from panecho_export.tasks import TASKS, Task, logits_size
 
 
 def position_rates() -> Tensor:
@@ -99,12 +100,16 @@ class ClipEncoder(nn.Module):
 
 
 class PanEcho(nn.Module):
-    """The whole model, with its 40 heads as one matrix."""
+    """The whole model, with the heads of its tasks as one matrix.
 
-    def __init__(self) -> None:
+    Args:
+        tasks: In the order of ``TASKS``; one at least.
+    """
+
+    def __init__(self, tasks: Iterable[Task] = TASKS) -> None:
         super().__init__()
         self.encoder = ClipEncoder()
-        self.heads = nn.Linear(FEATURES, LOGITS_SIZE)
+        self.heads = nn.Linear(FEATURES, logits_size(tasks))
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and embeddings.
@@ -113,7 +118,7 @@ class PanEcho(nn.Module):
             clips: UINT8 [K, T, 224, 224, 3], channels in OpenCV's order; any T.
 
         Returns:
-            ``logits`` FP32 [K, 58], heads in the order of ``TASKS``, before activation, and
+            ``logits`` FP32 [K, 58] (fewer with fewer tasks), heads in the order of ``TASKS``, before activation, and
             ``clip_embedding`` FP32 [K, 768].
         """
         embedding = self.encoder(clips.permute(0, 4, 1, 2, 3), normalise=True)
@@ -128,6 +133,20 @@ class PanEcho(nn.Module):
         """
         embedding = self.encoder(clips, normalise=False)
         return self.heads(embedding), embedding
+
+
+class WithoutHeads(nn.Module):
+    """A PanEcho that tells the embedding of a clip alone."""
+
+    def __init__(self, panecho: nn.Module) -> None:
+        super().__init__()
+        self.panecho = panecho
+        self.train(panecho.training)
+
+    def forward(self, clips: Tensor) -> tuple[Tensor]:
+        """Return ``clip_embedding`` FP32 [K, 768] of clips UINT8 [K, T, 224, 224, 3], in a tuple."""
+        embedding: Tensor = self.panecho(clips)[1]
+        return (embedding,)
 
 
 class ImageEncoder(nn.Module):

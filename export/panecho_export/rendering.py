@@ -1,4 +1,4 @@
-"""Renders every task-shaped part of a model repository from the task table.
+"""Renders every part of a model repository that depends on what is exported: tasks, clip length, weights.
 
 In a ``config.pbtxt`` such a part stands between ``# begin rendered: NAME`` and ``# end rendered: NAME``; what stands
 outside is written by hand. ``tasks.json`` is rendered whole.
@@ -11,15 +11,18 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from panecho_export.constants import FEATURES, FRAME_SIZE, MAX_CLIPS, MAX_FRAMES
 from panecho_export.errors import RepositoryError
-from panecho_export.tasks import LOGITS_SIZE, TASKS
-from panecho_export.weights import NO_WEIGHTS, Weights
+from panecho_export.manifest import NOT_EXPORTED, Manifest
+from panecho_export.tasks import Task, logits_size
 
 TASKS_JSON = Path("postprocessing/1/tasks.json")
 MODELS = ("panecho", "preprocessing", "backbone", "postprocessing", "image_encoder")
+
+Tasks = Sequence[Task]
 
 
 def _tensor(name: str, data_type: str, *dims: int) -> str:
@@ -27,52 +30,67 @@ def _tensor(name: str, data_type: str, *dims: int) -> str:
     return f'  {{ name: "{name}" data_type: {data_type} dims: [ {shape} ] }}'
 
 
-def _block(keyword: str, tensors: list[str]) -> str:
-    return f"{keyword} [\n" + ",\n".join(tensors) + "\n]"
+def _block(keyword: str, entries: Iterable[str]) -> str:
+    return f"{keyword} [\n" + ",\n".join(entries) + "\n]"
 
 
 def _parameter(key: str, value: str) -> str:
     return f'parameters {{ key: "{key}" value {{ string_value: {json.dumps(value)} }} }}'
 
 
-def _study_outputs() -> list[str]:
-    """Return the outputs of the ensemble, all of them postprocessing's.
+def _maps(keyword: str, names: Iterable[str]) -> str:
+    return "\n".join(f'      {keyword} {{ key: "{name}" value: "{name}" }}' for name in names)
+
+
+def _study_outputs(tasks: Tasks) -> dict[str, str]:
+    """Return the outputs of the ensemble by name, all of them postprocessing's.
 
     It hands through what earlier steps know (status, logits): Triton drops a step whose outputs nobody asks for, and
     with it what the step takes in, even where the caller wants just that.
     """
-    study = [_tensor(task.key, "TYPE_FP32", task.size) for task in TASKS]
-    video = [_tensor(f"video/{task.key}", "TYPE_FP32", -1, task.size) for task in TASKS]
-    return [
-        *study,
-        *video,
-        _tensor("embedding", "TYPE_FP32", -1, FEATURES),
-        _tensor("video_status", "TYPE_STRING", -1),
-        _tensor("clip_logits", "TYPE_FP32", -1, LOGITS_SIZE),
-        _tensor("clip_video", "TYPE_INT32", -1),
-    ]
+    tensors = {task.key: _tensor(task.key, "TYPE_FP32", task.size) for task in tasks}
+    tensors |= {f"video/{task.key}": _tensor(f"video/{task.key}", "TYPE_FP32", -1, task.size) for task in tasks}
+    tensors["embedding"] = _tensor("embedding", "TYPE_FP32", -1, FEATURES)
+    tensors["video_status"] = _tensor("video_status", "TYPE_STRING", -1)
+    if tasks:
+        tensors["clip_logits"] = _tensor("clip_logits", "TYPE_FP32", -1, logits_size(tasks))
+    tensors["clip_video"] = _tensor("clip_video", "TYPE_INT32", -1)
+    return tensors
 
 
-def _ensemble_output_map() -> str:
-    predictions = [*(task.key for task in TASKS), *(f"video/{task.key}" for task in TASKS)]
-    names = [*predictions, "embedding", "video_status", "clip_logits", "clip_video"]
-    return "\n".join(f'      output_map {{ key: "{name}" value: "{name}" }}' for name in names)
+def _clip_outputs(tasks: Tasks) -> dict[str, int]:
+    """Return the outputs of the backbone, in its order, and their widths."""
+    heads = {"logits": logits_size(tasks)} if tasks else {}
+    return heads | {"clip_embedding": FEATURES}
 
 
-def _postprocessing_tensors() -> str:
+def _postprocessing_tensors(tasks: Tasks) -> str:
     inputs = [
-        _tensor("logits", "TYPE_FP32", -1, LOGITS_SIZE),
-        _tensor("clip_embedding", "TYPE_FP32", -1, FEATURES),
+        *(_tensor(name, "TYPE_FP32", -1, width) for name, width in _clip_outputs(tasks).items()),
         _tensor("clip_video", "TYPE_INT32", -1),
         _tensor("video_status", "TYPE_STRING", -1),
     ]
-    return _block("input", inputs) + "\n" + _block("output", _study_outputs())
+    return _block("input", inputs) + "\n" + _block("output", _study_outputs(tasks).values())
 
 
-def _backbone_tensors() -> str:
+def _backbone_tensors(tasks: Tasks) -> str:
     clips = _tensor("clips", "TYPE_UINT8", -1, FRAME_SIZE, FRAME_SIZE, 3)
-    outputs = [_tensor("logits", "TYPE_FP32", LOGITS_SIZE), _tensor("clip_embedding", "TYPE_FP32", FEATURES)]
+    outputs = [_tensor(name, "TYPE_FP32", width) for name, width in _clip_outputs(tasks).items()]
     return f"max_batch_size: {MAX_CLIPS}\n" + _block("input", [clips]) + "\n" + _block("output", outputs)
+
+
+def _warm_up(name: str, *, clips: int, count: int, clip_length: int) -> str:
+    shape = f"dims: [ {clip_length}, {FRAME_SIZE}, {FRAME_SIZE}, 3 ]"
+    return (
+        f'  {{\n    name: "{name}"\n    batch_size: {clips}\n    count: {count}\n'
+        f'    inputs {{ key: "clips" value {{ data_type: TYPE_UINT8 {shape} random_data: true }} }}\n  }}'
+    )
+
+
+def _backbone_warm_up(clip_length: int) -> str:
+    """Return warm-up requests: TorchScript optimises at the first two calls of each shape."""
+    one_clip = _warm_up("one clip", clips=1, count=2, clip_length=clip_length)
+    return _block("model_warmup", [one_clip, _warm_up("one video", clips=4, count=1, clip_length=clip_length)])
 
 
 def _image_encoder_tensors() -> str:
@@ -81,24 +99,31 @@ def _image_encoder_tensors() -> str:
     return f"max_batch_size: {MAX_FRAMES}\n" + _block("input", [frames]) + "\n" + _block("output", [output])
 
 
-def tasks_json() -> str:
+def tasks_json(tasks: Tasks) -> str:
     """Return the content of ``tasks.json``: a list of tasks in the order of ``logits``."""
-    return json.dumps([task.describe() for task in TASKS], indent=1) + "\n"
+    return json.dumps([task.describe() for task in tasks], indent=1) + "\n"
 
 
-def _parts(weights: Weights) -> dict[str, dict[str, str]]:
+def _parts(manifest: Manifest) -> dict[str, dict[str, str]]:
     """Return the rendered parts of each model's config.pbtxt by their names."""
-    tasks = _parameter("tasks", json.dumps([task.describe() for task in TASKS]))
-    identity = _parameter("weights", weights.to_json())
+    tasks = manifest.tasks
+    description = _parameter("tasks", json.dumps([task.describe() for task in tasks]))
+    identity = _parameter("weights", manifest.weights.to_json())
+    export = _parameter("manifest", manifest.to_json())
     return {
         "panecho": {
-            "outputs": _block("output", _study_outputs()),
-            "output_map": _ensemble_output_map(),
-            "metadata": f"{tasks}\n{identity}",
+            "outputs": _block("output", _study_outputs(tasks).values()),
+            "backbone_outputs": _maps("output_map", _clip_outputs(tasks)),
+            "clip_inputs": _maps("input_map", _clip_outputs(tasks)),
+            "output_map": _maps("output_map", _study_outputs(tasks)),
+            "metadata": f"{description}\n{identity}\n{export}",
         },
-        "preprocessing": {"limits": _parameter("max_clips", str(MAX_CLIPS))},
-        "backbone": {"tensors": _backbone_tensors()},
-        "postprocessing": {"tensors": _postprocessing_tensors(), "metadata": identity},
+        "preprocessing": {
+            "limits": _parameter("max_clips", str(MAX_CLIPS)),
+            "defaults": _parameter("clip_length", str(manifest.clip_length)),
+        },
+        "backbone": {"tensors": _backbone_tensors(tasks), "warm_up": _backbone_warm_up(manifest.clip_length)},
+        "postprocessing": {"tensors": _postprocessing_tensors(tasks), "metadata": export},
         "image_encoder": {"tensors": _image_encoder_tensors(), "metadata": identity},
     }
 
@@ -111,14 +136,21 @@ def _replace_part(path: Path, text: str, name: str, content: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 
-def rendered(repository: Path, weights: Weights = NO_WEIGHTS) -> dict[Path, str]:
+def rendered(repository: Path, manifest: Manifest = NOT_EXPORTED, models: Sequence[str] = MODELS) -> dict[Path, str]:
     """Return what each file with a rendered part should hold.
+
+    Args:
+        repository: Its config.pbtxt files give what is written by hand.
+        manifest: What is served.
+        models: Models of the repository.
 
     Raises:
         RepositoryError: A config.pbtxt is missing or lacks the marks of a rendered part.
     """
-    files = {repository / TASKS_JSON: tasks_json()}
-    for model, parts in _parts(weights).items():
+    parts_of = _parts(manifest)
+    files = {repository / TASKS_JSON: tasks_json(manifest.tasks)} if "postprocessing" in models else {}
+    for model in models:
+        parts = parts_of[model]
         path = repository / model / "config.pbtxt"
         if not path.is_file():
             raise RepositoryError(f"{path}: no such file; is {repository} a copy of this project's model_repository?")
@@ -129,9 +161,9 @@ def rendered(repository: Path, weights: Weights = NO_WEIGHTS) -> dict[Path, str]
     return files
 
 
-def stale_files(repository: Path, weights: Weights = NO_WEIGHTS) -> list[Path]:
-    """Return the files that differ from what the task table renders."""
-    files = rendered(repository, weights).items()
+def stale_files(repository: Path, manifest: Manifest = NOT_EXPORTED, models: Sequence[str] = MODELS) -> list[Path]:
+    """Return the files that differ from what is rendered of the task table and the manifest."""
+    files = rendered(repository, manifest, models).items()
     return [path for path, text in files if not path.is_file() or path.read_text() != text]
 
 

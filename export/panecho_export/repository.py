@@ -1,20 +1,29 @@
-"""Makes a model repository servable: its files, the weights' identity and the TorchScript models."""
+"""Makes a model repository servable: its files, the manifest and the TorchScript models."""
 
+import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import torch
 from torch import Tensor
 
 from panecho_export.checkpoint import load_model, read_checkpoint
 from panecho_export.errors import RepositoryError
-from panecho_export.model import ImageEncoder
+from panecho_export.manifest import Manifest, Parity, export_date, package_versions
+from panecho_export.model import ImageEncoder, PanEcho, WithoutHeads
+from panecho_export.precision import convert
 from panecho_export.rendering import MODELS, rendered
 from panecho_export.stand_in import stand_in_weights, with_training_means
-from panecho_export.torchscript import CHECKED_CLIPS, CHECKED_FRAMES, save, script
+from panecho_export.tasks import TASKS
+from panecho_export.torchscript import save, script
+from panecho_export.validation import compare, require_parity, validation_clips
+from panecho_export.variant import Variant
 from panecho_export.weights import Weights, checkpoint_identity, stand_in_identity
 
-BACKBONE_FILE = Path("backbone/1/model.pt")
-IMAGE_ENCODER_FILE = Path("image_encoder/1/model.pt")
+MODEL_FILE = Path("1/model.pt")
+DEFAULT = Variant()
 
 
 def source_repository() -> Path:
@@ -27,44 +36,92 @@ def source_repository() -> Path:
     raise RepositoryError(f"{candidates[0]}: missing from this installation; install panecho-triton again.")
 
 
-def copy_repository(target: Path) -> None:
-    """Copy the repository's own files, without any exported model, over ``target``."""
-    source = source_repository()
-    if target.resolve() == source.resolve():
-        return
+def copy_repository(target: Path, models: Sequence[str] = MODELS) -> None:
+    """Copy the files of ``models`` as they come with this package, without any exported model, over ``target``."""
     ignored = shutil.ignore_patterns("__pycache__", "*.pt")
-    try:
-        for model in MODELS:
-            shutil.copytree(source / model, target / model, dirs_exist_ok=True, ignore=ignored)
-    except OSError as error:
-        raise RepositoryError(f"{target}: cannot be written: {error.strerror or error}") from error
+    for model in models:
+        shutil.copytree(source_repository() / model, target / model, dirs_exist_ok=True, ignore=ignored)
 
 
-def export_weights(tensors: dict[str, Tensor], identity: Weights, target: Path) -> Path:
+def export_weights(tensors: dict[str, Tensor], identity: Weights, target: Path, variant: Variant = DEFAULT) -> Manifest:
     """Make ``target`` servable with ``tensors``, given under their released names.
 
     Returns:
-        The path of the backbone's TorchScript model. It is written last: a repository without it is not servable.
+        What was written.
 
     Raises:
-        ExportError: The tensors are not PanEcho's, or the repository cannot be written.
+        ExportError: The tensors are not PanEcho's, the exported model differs from the eager one, or the repository
+            cannot be written. Then ``target`` is as it was.
     """
-    model = load_model(tensors)
-    backbone = script(model, CHECKED_CLIPS)
-    image_encoder = script(ImageEncoder(model), CHECKED_FRAMES)
-    copy_repository(target)
-    for path, text in rendered(target, identity).items():
-        path.write_text(text)
-    save(image_encoder, target / IMAGE_ENCODER_FILE)
-    save(backbone, target / BACKBONE_FILE)
-    return target / BACKBONE_FILE
+    _require_no_other_models(target, variant.models)
+    clips = validation_clips(variant.validation_files, variant.clip_length)
+    model = load_model(tensors, variant.heads or TASKS)
+    modules: dict[str, torch.jit.ScriptModule] = {}
+    if "image_encoder" in variant.parts:
+        modules["image_encoder"], parity = _image_encoder(model, clips)
+    if variant.has_backbone:
+        modules["backbone"], parity = _backbone(model, clips, variant)
+    manifest = Manifest(
+        weights=identity,
+        tasks=variant.heads,
+        precision=variant.precision,
+        clip_length=variant.clip_length,
+        versions=package_versions(),
+        exported=export_date(),
+        parity=parity,
+    )
+    _write(target, variant.models, manifest, modules)
+    return manifest
 
 
-def export_checkpoint(checkpoint: Path, target: Path) -> Path:
+def _backbone(model: PanEcho, clips: Sequence[Tensor], variant: Variant) -> tuple[torch.jit.ScriptModule, Parity]:
+    exported = convert(model, variant.precision)
+    eager, exported = (model, exported) if variant.heads else (WithoutHeads(model), WithoutHeads(exported))
+    scripted = script(exported)
+    parity = compare(eager, scripted, clips, variant.heads)
+    require_parity(parity, variant.heads, variant.precision)
+    return scripted, parity
+
+
+def _image_encoder(model: PanEcho, clips: Sequence[Tensor]) -> tuple[torch.jit.ScriptModule, Parity]:
+    encoder = ImageEncoder(model)
+    scripted = script(encoder)
+    parity = compare(encoder, scripted, [batch[0] for batch in clips], ())
+    require_parity(parity, (), "fp32")
+    return scripted, parity
+
+
+def _require_no_other_models(target: Path, models: Sequence[str]) -> None:
+    """Refuse a target with models of an earlier export that this one would leave as they are."""
+    others = [model for model in MODELS if model not in models and (target / model).exists()]
+    if others:
+        raise RepositoryError(
+            f"{target} holds models of another export ({', '.join(others)}), which would stay as they are; "
+            "remove it, or give another --model-repository."
+        )
+
+
+def _write(target: Path, models: Sequence[str], manifest: Manifest, modules: dict[str, torch.jit.ScriptModule]) -> None:
+    """Write everything beside ``target``, then move it into place file by file."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+            staged = Path(folder) / target.name
+            copy_repository(staged, models)
+            for path, text in rendered(staged, manifest, models).items():
+                path.write_text(text)
+            for model, module in modules.items():
+                save(module, staged / model / MODEL_FILE)
+            shutil.copytree(staged, target, dirs_exist_ok=True, copy_function=os.replace)
+    except (OSError, RuntimeError) as error:  # torch says so when it cannot write
+        raise RepositoryError(f"{target}: cannot be written: {error}") from error
+
+
+def export_checkpoint(checkpoint: Path, target: Path, variant: Variant = DEFAULT) -> Manifest:
     """Make ``target`` servable from a checkpoint file in the released format; see ``export_weights``."""
-    return export_weights(read_checkpoint(checkpoint), checkpoint_identity(checkpoint), target)
+    return export_weights(read_checkpoint(checkpoint), checkpoint_identity(checkpoint), target, variant)
 
 
-def export_stand_in(seed: int, target: Path) -> Path:
+def export_stand_in(seed: int, target: Path, variant: Variant = DEFAULT) -> Manifest:
     """Make ``target`` servable with stand-in weights of ``seed``, regression biases at the training means."""
-    return export_weights(with_training_means(stand_in_weights(seed)), stand_in_identity(seed), target)
+    return export_weights(with_training_means(stand_in_weights(seed)), stand_in_identity(seed), target, variant)

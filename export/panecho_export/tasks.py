@@ -5,8 +5,12 @@ Keys, class orders, units and descriptions are those of the release (Holste et a
 the paper counts 39 tasks.
 """
 
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
+
+from panecho_export.errors import TaskError
 
 Kind = Literal["regression", "binary", "multiclass"]
 
@@ -153,5 +157,25 @@ TASKS: tuple[Task, ...] = (
 )
 """In the order in which ``logits`` concatenates the heads."""
 
-LOGITS_SIZE = sum(task.size for task in TASKS)
-"""Numbers per clip over all heads: 21 regression + 10 binary + 9 x 3 classes = 58."""
+
+def logits_size(tasks: Iterable[Task] = TASKS) -> int:
+    """Return the numbers per clip over the heads; of the release 21 regression + 10 binary + 9 x 3 classes = 58."""
+    return sum(task.size for task in tasks)
+
+
+def find_tasks(keys: Sequence[str]) -> tuple[Task, ...]:
+    """Return the tasks of the given keys, in released order.
+
+    Raises:
+        TaskError: A key is none of the release's, or there is none.
+    """
+    known = [task.key for task in TASKS]
+    for key in keys:
+        if key not in known:
+            close = difflib.get_close_matches(key.lower(), [name.lower() for name in known], cutoff=0.5)
+            matches = [name for lowered in close for name in known if name.lower() == lowered]
+            hint = f"did you mean {' or '.join(matches)}?" if matches else f"known: {', '.join(known)}."
+            raise TaskError(f"PanEcho has no task {key!r}; {hint}")
+    if not keys:
+        raise TaskError("no task was named; a repository without heads is `--parts backbone`.")
+    return tuple(task for task in TASKS if task.key in keys)

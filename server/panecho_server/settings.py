@@ -11,6 +11,9 @@ DEFAULT_METRICS_PORT = 8002
 MODELS = ("preprocessing", "backbone", "postprocessing", "panecho")
 """Loaded at start. Each is waited for: a server can be ready while the process of a Python model is dead."""
 
+IMAGE_ENCODER = "image_encoder"
+"""Loaded at start where the repository holds it alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -18,7 +21,8 @@ class Settings:
 
     Attributes:
         model_repository: Folder that ``panecho export`` has made servable.
-        load: Models of the repository to load at start besides ``MODELS``, such as ``image_encoder``.
+        load: Models of the repository to load at start besides ``MODELS``, such as ``image_encoder``. A
+            repository of the image encoder alone loads that alone.
         model_control: Whether callers over gRPC may load and unload models while the server runs, with Triton's model
             repository API. It also takes new models, and so code to run: for machines of one user, and of ``host``
             only this machine.

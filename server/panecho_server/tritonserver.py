@@ -19,9 +19,10 @@ from types import TracebackType
 from typing import Self
 
 from panecho_server.backends import LIBRARIES, lay_out_backends
-from panecho_server.errors import RepositoryError, StartError
+from panecho_server.errors import StartError
 from panecho_server.ports import choose_port
-from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, MODELS, Settings
+from panecho_server.repository import models_to_load
+from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, Settings
 from panecho_server.wheel import check_numpy, check_platform, find_libpython, find_wheel
 
 POLL_SECONDS = 0.2
@@ -50,7 +51,7 @@ class TritonServer:
         check_numpy()
         self._wheel = find_wheel()
         self._libpython = find_libpython()
-        _check_repository(settings.model_repository, settings.load)
+        self._models = models_to_load(settings.model_repository, settings.load)
         if settings.model_control and settings.host not in THIS_MACHINE:
             raise StartError(
                 f"model control on {settings.host} would let everybody there run code on this machine; load models "
@@ -73,11 +74,6 @@ class TritonServer:
     def http_url(self) -> str:
         """Address for HTTP clients."""
         return f"{self.settings.host}:{self.http_port}"
-
-    @property
-    def _models(self) -> list[str]:
-        """Names of the models that are loaded at start."""
-        return [*MODELS, *self.settings.load]
 
     @property
     def pid(self) -> int | None:
@@ -167,7 +163,8 @@ class TritonServer:
 
     def weights_notice(self) -> str:
         """Return what everybody who reads an output must know of the weights that the running server serves."""
-        with self._get("v2/models/panecho/config") as answer:
+        says = "panecho" if "panecho" in self._models else self._models[0]
+        with self._get(f"v2/models/{says}/config") as answer:
             parameters = json.load(answer)["parameters"]
         return str(json.loads(parameters["weights"]["string_value"])["notice"])
 
@@ -205,19 +202,6 @@ class TritonServer:
     ) -> None:
         """Stop the server."""
         self.stop()
-
-
-def _check_repository(repository: Path, load: tuple[str, ...]) -> None:
-    if not (repository / "panecho" / "config.pbtxt").is_file():
-        raise RepositoryError(f"{repository} is not a PanEcho model repository; make one: panecho export --help")
-    if not (repository / "backbone" / "1" / "model.pt").is_file():
-        raise RepositoryError(
-            f"{repository}/backbone/1/model.pt is missing; write it: "
-            f"panecho export --checkpoint PATH --model-repository {repository} (or --stand-in 0 to try things out)"
-        )
-    for model in load:
-        if not (repository / model / "config.pbtxt").is_file():
-            raise RepositoryError(f"{repository} holds no model {model!r}; was it exported by an older version?")
 
 
 def _restrictions(*, model_control: bool) -> dict[str, str]:

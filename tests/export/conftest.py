@@ -11,7 +11,7 @@ from torch import Tensor
 from panecho_export.checkpoint import load_model
 from panecho_export.model import ImageEncoder, PanEcho
 from panecho_export.stand_in import stand_in_weights
-from panecho_export.torchscript import CHECKED_CLIPS, CHECKED_FRAMES, script
+from panecho_export.torchscript import script
 
 Golden = dict[str, NDArray[np.float32]]
 
@@ -34,7 +34,7 @@ def eager(weights: dict[str, Tensor]) -> PanEcho:
 
 @pytest.fixture(scope="session")
 def scripted(eager: PanEcho) -> torch.jit.ScriptModule:
-    return script(eager, CHECKED_CLIPS)
+    return script(eager)
 
 
 @pytest.fixture(scope="session")
@@ -44,4 +44,4 @@ def eager_image_encoder(eager: PanEcho) -> ImageEncoder:
 
 @pytest.fixture(scope="session")
 def scripted_image_encoder(eager_image_encoder: ImageEncoder) -> torch.jit.ScriptModule:
-    return script(eager_image_encoder, CHECKED_FRAMES)
+    return script(eager_image_encoder)

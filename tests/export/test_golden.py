@@ -12,8 +12,13 @@ from aggregation import Clips, predict, read_heads
 from numpy.typing import NDArray
 from reference_clips import float_clip, uint8_clip
 
-from panecho_export.model import ImageEncoder, PanEcho, channel_planes
-from panecho_export.tasks import TASKS
+from panecho_export.checkpoint import load_model
+from panecho_export.constants import Precision
+from panecho_export.model import ImageEncoder, PanEcho, WithoutHeads, channel_planes
+from panecho_export.precision import convert
+from panecho_export.tasks import TASKS, find_tasks
+from panecho_export.torchscript import script
+from panecho_export.validation import compare, require_parity
 
 TOLERANCE = 1e-3
 TASKS_JSON = Path(__file__).parents[2] / "model_repository" / "postprocessing" / "1" / "tasks.json"
@@ -73,6 +78,40 @@ def test_normalised_frame(image_encoder: ImageEncoder, golden: Golden) -> None:
     with torch.inference_mode():
         embedding = image_encoder.image(torch.from_numpy(float_clip(16)[:, :, 0]))
     assert_close(embedding, golden["image_embedding"])
+
+
+@pytest.mark.parametrize("keys", [["AVStenosis", "EF"], ["AORoot"]])
+def test_fewer_tasks(weights: dict[str, torch.Tensor], golden: Golden, keys: list[str]) -> None:
+    tasks = find_tasks(keys)
+    with torch.inference_mode():
+        logits, embedding = script(load_model(weights, tasks)).forward_normalised(torch.from_numpy(float_clip(8)))
+    assert_close(logits, np.concatenate([golden[f"logits/8/{task.key}"] for task in tasks], axis=1))
+    assert_close(embedding, golden["embedding/8"])
+
+
+def test_without_heads(eager: PanEcho, golden: Golden) -> None:
+    with torch.inference_mode():
+        (embedding,) = script(WithoutHeads(eager))(torch.from_numpy(uint8_clip(8)))
+    assert_close(embedding, golden["uint8_embedding/8"])
+
+
+class Published(torch.nn.Module):
+    """Answers what the published code computes of the 8 frames of ``uint8_clip(8)``."""
+
+    def __init__(self, golden: Golden) -> None:
+        super().__init__()
+        self.golden = golden
+
+    def forward(self, _clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(self.golden["uint8_logits/8"]), torch.from_numpy(self.golden["uint8_embedding/8"])
+
+
+@pytest.mark.slow
+# fp16 takes a CPU a minute; test_precision has it.
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_precision_is_within_its_bounds(eager: PanEcho, golden: Golden, precision: Precision) -> None:
+    clips = [torch.from_numpy(uint8_clip(8))]
+    require_parity(compare(Published(golden), script(convert(eager, precision)), clips, TASKS), TASKS, precision)
 
 
 def test_images_are_the_planes_of_one_channel_in_turn() -> None:

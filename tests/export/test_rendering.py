@@ -11,8 +11,9 @@ import pytest
 
 from panecho_export.constants import MAX_CLIPS, MAX_FRAMES
 from panecho_export.errors import RepositoryError
+from panecho_export.manifest import Manifest
 from panecho_export.rendering import MODELS, TASKS_JSON, rendered, stale_files
-from panecho_export.tasks import TASKS
+from panecho_export.tasks import TASKS, find_tasks
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 
@@ -41,6 +42,10 @@ def test_repository_is_current() -> None:
         (Path("postprocessing/config.pbtxt"), "panecho export", "panecho import"),
         (Path("backbone/config.pbtxt"), "dims: [ 58 ]", "dims: [ 57 ]"),
         (Path("preprocessing/config.pbtxt"), str(MAX_CLIPS), "7"),
+        (Path("preprocessing/config.pbtxt"), 'string_value: "16"', 'string_value: "17"'),
+        (Path("backbone/config.pbtxt"), "dims: [ 16, 224", "dims: [ 17, 224"),
+        (Path("panecho/config.pbtxt"), 'output_map { key: "logits"', 'output_map { key: "logit"'),
+        (Path("panecho/config.pbtxt"), 'input_map { key: "logits"', 'input_map { key: "logit"'),
         (Path("image_encoder/config.pbtxt"), f"max_batch_size: {MAX_FRAMES}", "max_batch_size: 7"),
     ],
 )
@@ -96,3 +101,32 @@ def test_adapters_are_thin() -> None:
         text = path.read_text()
         assert len(text.splitlines()) <= 100, path
         assert not re.search(r"\bfor .* in range|np\.(mean|exp|sum)", text), path
+
+
+def test_a_few_tasks_and_their_widths(copy: Path) -> None:
+    files = rendered(copy, Manifest(tasks=find_tasks(["EF", "AVStenosis"]), versions={}, clip_length=8))
+    assert [task["key"] for task in json.loads(files[copy / TASKS_JSON])] == ["EF", "AVStenosis"]
+    ensemble = files[copy / "panecho/config.pbtxt"]
+    outputs = re.findall(r'name: "([^"]*)" data_type: TYPE_FP32 dims: \[ ([^]]*) \]', ensemble)
+    assert dict(outputs) == {
+        "EF": "1",
+        "AVStenosis": "3",
+        "video/EF": "-1, 1",
+        "video/AVStenosis": "-1, 3",
+        "embedding": "-1, 768",
+        "clip_logits": "-1, 4",
+    }
+    assert "dims: [ 4 ]" in files[copy / "backbone/config.pbtxt"]
+    assert files[copy / "backbone/config.pbtxt"].count("dims: [ 8, 224, 224, 3 ]") == 2
+    assert "LVEDV" not in "".join(files.values())
+
+
+def test_without_heads_nothing_speaks_of_logits(copy: Path) -> None:
+    files = rendered(copy, Manifest(tasks=(), versions={}))
+    assert json.loads(files[copy / TASKS_JSON]) == []
+    assert not any(re.search(r'"(clip_)?logits"', text) for text in files.values())
+    assert 'name: "clip_embedding"' in files[copy / "backbone/config.pbtxt"]
+
+
+def test_only_the_models_of_a_variant_are_rendered(copy: Path) -> None:
+    assert list(rendered(copy, models=["image_encoder"])) == [copy / "image_encoder/config.pbtxt"]

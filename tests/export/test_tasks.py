@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from panecho_export.tasks import LOGITS_SIZE, TASKS, Task
+from panecho_export.errors import TaskError
+from panecho_export.tasks import TASKS, Task, find_tasks, logits_size
 
 PUBLISHED = json.loads((Path(__file__).parent / "data" / "published_tasks.json").read_text())
 
@@ -28,7 +29,7 @@ def test_facts(task: Task, published: dict[str, object]) -> None:
 def test_released_counts() -> None:
     kinds = [task.kind for task in TASKS]
     assert {kind: kinds.count(kind) for kind in kinds} == {"regression": 21, "binary": 10, "multiclass": 9}
-    assert LOGITS_SIZE == 58
+    assert logits_size() == 58
 
 
 def test_the_seven_inverted_tasks() -> None:
@@ -41,3 +42,20 @@ def test_the_seven_inverted_tasks() -> None:
         "LVWallThickness-increased-any",
         "pericardial-effusion",
     }
+
+
+def test_chosen_tasks_are_in_released_order_and_once() -> None:
+    assert [task.key for task in find_tasks(["AVStenosis", "EF", "EF"])] == ["EF", "AVStenosis"]
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"), [("AVStenoses", "did you mean AVStenosis"), ("ef", "did you mean EF"), ("?", "known: pericardial")]
+)
+def test_unknown_task_names_those_that_are_close(key: str, hint: str) -> None:
+    with pytest.raises(TaskError, match=f"no task '.*'; {hint}"):
+        find_tasks(["EF", key])
+
+
+def test_no_task() -> None:
+    with pytest.raises(TaskError, match="no task was named"):
+        find_tasks([])

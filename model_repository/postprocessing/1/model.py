@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import triton_python_backend_utils as pb_utils
 from aggregation import Clips, InvalidClipsError, predict, read_heads
 
@@ -12,17 +13,20 @@ class TritonPythonModel:
     """Turns the logits of a request's clips into the outputs it asks for."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read the tasks; say in the log whose weights are served."""
+        """Read the tasks; say in the log what is served."""
         self.heads = read_heads(Path(__file__).with_name("tasks.json"))
-        parameters = json.loads(args["model_config"])["parameters"]
-        pb_utils.Logger.log_warn(json.loads(parameters["weights"]["string_value"])["notice"])
+        config = json.loads(args["model_config"])
+        self.inputs = [tensor["name"] for tensor in config["input"]]
+        manifest = json.loads(config["parameters"]["manifest"]["string_value"])
+        pb_utils.Logger.log_warn(f"{manifest['weights']['notice']} Precision: {manifest['precision']}.")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request by itself."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed
-        inputs = {name: _input(request, name) for name in ("logits", "clip_embedding", "clip_video", "video_status")}
+        inputs = {name: _input(request, name) for name in self.inputs}
+        inputs.setdefault("logits", np.empty((len(inputs["clip_embedding"]), 0), np.float32))  # without heads
         requested = set(request.requested_output_names())
         handed_through = {"clip_logits": "logits", "clip_video": "clip_video", "video_status": "video_status"}
         try:

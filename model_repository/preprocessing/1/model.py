@@ -14,10 +14,11 @@ class TritonPythonModel:
     """Turns the files of a study into clips."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read the limits; share the cores with the other instances."""
+        """Read limits and defaults; share the cores with the other instances."""
         config = json.loads(args["model_config"])
         parameters = {name: value["string_value"] for name, value in config["parameters"].items()}
         self.max_clips = int(parameters["max_clips"])
+        self.defaults = {"clip_length": parameters["clip_length"]}
         self.limits = Limits.from_parameters(parameters)
         instances = sum(group["count"] for group in config["instance_group"])
         self.threads = int(parameters.get("threads", threads_per_instance(instances)))
@@ -32,7 +33,7 @@ class TritonPythonModel:
             study = preprocess_study(
                 _input(request, "video_bytes"),
                 _input(request, "video_sizes"),
-                Options.from_parameters(json.loads(request.parameters())),
+                Options.from_parameters(self.defaults | json.loads(request.parameters())),
                 max_clips=self.max_clips,
                 threads=self.threads,
                 limits=self.limits,

@@ -1,0 +1,198 @@
+"""Compares the served ensemble with what one would write without it, end to end, from a file to its predictions.
+
+python benchmarks/service.py [--rounds 3] [--seconds 12] [--model-repository PATH] [--file cine.dcm]
+
+One request is one cine and one clip. In every round, in turn: ours over gRPC at 1, 2, 4 and 8 callers, the same model
+behind FastAPI and uvicorn at the same numbers, the obvious script (pydicom, OpenCV, the eager model, in a loop), and
+the bare backbone (the served TorchScript file in a loop, without server, file and preprocessing). Writes JSON, a table
+and a plot into benchmarks/results. Needs the extra `benchmark`.
+"""
+
+import argparse
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from tritonclient.grpc import InferenceServerClient
+
+from load import Load, keep_busy
+from machine import describe_machine
+from obvious import Obvious
+from panecho_client import Connection, PanEcho, Sampling
+from panecho_export.repository import export_stand_in
+from panecho_server import Settings, TritonServer
+from service_report import write_report
+
+CALLERS = (1, 2, 4, 8)
+SAMPLING = Sampling(num_clips=1, mask="none")  # the script masks nothing
+OURS, FASTAPI, SCRIPT, BACKBONE = "ours", "FastAPI", "script", "bare backbone"
+MODELS = ("preprocessing", "backbone", "postprocessing")
+CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
+EF_POINTS = 1.0
+
+Key = tuple[str, int]
+
+
+def main() -> int:
+    """Measure, print the table, and write the results."""
+    arguments = _arguments()
+    progress = Console(stderr=True)
+    with ExitStack() as opened:
+        repository = arguments.model_repository or Path(opened.enter_context(TemporaryDirectory()), "repository")
+        if not repository.exists():
+            progress.print("Exporting stand-in weights")
+            export_stand_in(0, repository)
+        server = opened.enter_context(_server(repository))
+        panecho = opened.enter_context(PanEcho(Connection(url=server.grpc_url)))
+        fastapi = opened.enter_context(_fastapi())
+        script = Obvious().predict
+        data = arguments.file.read_bytes()
+        calls: dict[str, Callable[[], object]] = {
+            OURS: lambda: panecho.predict_study(arguments.file, sampling=SAMPLING, embedding=False),
+            FASTAPI: lambda: fastapi(data),
+            SCRIPT: lambda: script(data),
+            BACKBONE: _backbone(repository),
+        }
+        _check_same(panecho, arguments.file, fastapi(data))
+        loads, stages = _measure(calls, server, arguments.rounds, arguments.seconds, progress)
+    results = {
+        "machine": describe_machine(),
+        "file": arguments.file.name,
+        "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+        "stages": stages,
+        "loads": [_summary(name, callers, load) for (name, callers), load in loads.items()],
+    }
+    write_report(results, Path(__file__).parent / "results")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=12, help="of each measurement in each round")
+    parser.add_argument("--model-repository", type=Path, help="exported with --stand-in 0; made when left out")
+    parser.add_argument("--file", type=Path, default=CINE)
+    return parser.parse_args()
+
+
+def _server(repository: Path) -> TritonServer:
+    ports = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
+    return TritonServer(Settings(model_repository=repository, log_file=repository.parent / "log", **ports))  # type: ignore[arg-type] # ports alone
+
+
+@contextmanager
+def _fastapi() -> Iterator[Callable[[bytes], list[float]]]:
+    """Run the service in a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/predict"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def call(data: bytes) -> list[float]:
+        with opener.open(urllib.request.Request(url, data), timeout=600) as answer:
+            logits: list[float] = json.load(answer)
+        return logits
+
+    command = [sys.executable, str(Path(__file__).with_name("obvious.py")), "--port", str(port)]
+    with subprocess.Popen(command) as process:  # noqa: S603 - our own program
+        try:
+            _wait_for(lambda: call(CINE.read_bytes()))
+            yield call
+        finally:
+            process.kill()
+
+
+def _wait_for(call: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            call()
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _backbone(repository: Path) -> Callable[[], object]:
+    """Return a call of the served model alone, on one clip."""
+    module = torch.jit.load(repository / "backbone/1/model.pt").eval()  # type: ignore[no-untyped-call] # torch
+    clip = torch.zeros((1, SAMPLING.clip_length or 16, 224, 224, 3), dtype=torch.uint8)
+
+    def call() -> object:
+        with torch.inference_mode():
+            return module(clip)
+
+    return call
+
+
+def _check_same(panecho: PanEcho, file: Path, logits: list[float]) -> None:
+    """Refuse to compare speeds of different numbers."""
+    position = sum(task.size for task in panecho.tasks[: [task.key for task in panecho.tasks].index("EF")])
+    ours = panecho.predict_study(file, sampling=SAMPLING, tasks="EF")["EF"].value
+    if abs(ours - logits[position]) > EF_POINTS:
+        raise SystemExit(f"ours says EF {ours:.2f}, the alternative {logits[position]:.2f}: not the same model")
+
+
+def _measure(
+    calls: Mapping[str, Callable[[], object]], server: TritonServer, rounds: int, seconds: float, console: Console
+) -> tuple[dict[Key, Load], dict[str, float]]:
+    """Return what callers saw, by variant and number of callers, and the share of each model in ours' time."""
+    cases = [(OURS, callers) for callers in CALLERS] + [(FASTAPI, callers) for callers in CALLERS]
+    cases += [(SCRIPT, 1), (BACKBONE, 1)]
+    loads = {case: Load() for case in cases}
+    spent = dict.fromkeys(MODELS, 0.0)
+    with Progress(console=console) as progress:
+        bar = progress.add_task("Measuring", total=rounds * len(cases))
+        for number in range(rounds):
+            for name, callers in cases[number:] + cases[:number]:
+                progress.update(bar, description=f"{name}, {callers} callers")
+                before = _compute_seconds(server)
+                loads[name, callers] += keep_busy(calls[name], callers, seconds)
+                if (name, callers) == (OURS, CALLERS[-1]):
+                    spent = {
+                        model: spent[model] + after - before[model] for model, after in _compute_seconds(server).items()
+                    }
+                progress.advance(bar)
+    return loads, {model: time / max(sum(spent.values()), 1e-9) for model, time in spent.items()}
+
+
+def _compute_seconds(server: TritonServer) -> dict[str, float]:
+    """Return how long each model has computed, by Triton's own statistics: once for a batch."""
+    with InferenceServerClient(server.grpc_url, channel_args=[("grpc.enable_http_proxy", 0)]) as client:
+        return {
+            model: sum(
+                batch.compute_infer.ns / 1e9
+                for statistics in client.get_inference_statistics(model).model_stats
+                for batch in statistics.batch_stats
+            )
+            for model in MODELS
+        }
+
+
+def _summary(name: str, callers: int, load: Load) -> dict[str, object]:
+    return {
+        "variant": name,
+        "callers": callers,
+        "requests": len(load.latencies),
+        "per_second": load.throughput,
+        **{f"p{percent}": load.percentile(percent) for percent in (50, 95, 99)},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

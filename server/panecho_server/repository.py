@@ -1,0 +1,35 @@
+"""What a model repository holds, and which of its models are loaded at start."""
+
+from pathlib import Path
+
+from panecho_server.errors import RepositoryError
+from panecho_server.settings import IMAGE_ENCODER, MODELS
+
+
+def models_to_load(repository: Path, load: tuple[str, ...]) -> list[str]:
+    """Return the names of the models that are loaded at start: those of a study, or the image encoder alone.
+
+    Args:
+        repository: What ``panecho export`` has written.
+        load: Further models.
+
+    Raises:
+        RepositoryError: The repository lacks one of them, or its exported model.
+    """
+    if (repository / "panecho" / "config.pbtxt").is_file():
+        models, exported = [*MODELS], "backbone"
+    elif (repository / IMAGE_ENCODER / "config.pbtxt").is_file():
+        models, exported = [IMAGE_ENCODER], IMAGE_ENCODER
+    else:
+        raise RepositoryError(f"{repository} is not a PanEcho model repository; make one: panecho export --help")
+    if not (repository / exported / "1" / "model.pt").is_file():
+        raise RepositoryError(
+            f"{repository}/{exported}/1/model.pt is missing; write it: "
+            f"panecho export --checkpoint PATH --model-repository {repository} (or --stand-in 0 to try things out)"
+        )
+    for model in load:
+        if not (repository / model / "config.pbtxt").is_file():
+            raise RepositoryError(
+                f"{repository} holds no model {model!r}; `panecho export --parts` decides what it holds"
+            )
+    return list(dict.fromkeys([*models, *load]))

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import torch
 from rich.console import Console
@@ -26,6 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from machine import describe_machine
 from panecho_export.checkpoint import load_model
+from panecho_export.constants import Precision
+from panecho_export.constants import Precision
 from panecho_export.manifest import Parity
 from panecho_export.model import PanEcho
 from panecho_export.precision import convert
@@ -35,9 +36,6 @@ from panecho_export.torchscript import save, script
 from panecho_export.validation import compare
 from panecho_preprocessing import Options, video_clips
 from timing import Times, in_turn
-
-if TYPE_CHECKING:
-    from panecho_export.constants import Precision
 
 ROOT = Path(__file__).parents[1]
 CINE = ROOT / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"

@@ -21,7 +21,9 @@ from rich.progress import track
 
 from machine import describe_machine
 from panecho_client import PanEcho, RequestError, Sampling
+from panecho_export.precision import best_precision
 from panecho_export.repository import export_stand_in
+from panecho_export.variant import Variant
 from panecho_server import Settings, TritonServer
 
 DATA = Path(__file__).parents[1] / "tests/data"
@@ -42,7 +44,7 @@ def main() -> int:
         folder = Path(opened.enter_context(TemporaryDirectory()))
         repository = arguments.model_repository or folder / "repository"
         if not repository.exists():
-            export_stand_in(0, repository)
+            export_stand_in(0, repository, Variant(precision=best_precision().precision))
         settings = Settings(
             model_repository=repository, http_port=0, grpc_port=0, metrics_port=0, log_file=folder / "log"
         )

@@ -30,7 +30,9 @@ from load import Load, keep_busy
 from machine import describe_machine
 from obvious import Obvious
 from panecho_client import Connection, PanEcho, Sampling
+from panecho_export.precision import best_precision
 from panecho_export.repository import export_stand_in
+from panecho_export.variant import Variant
 from panecho_server import Settings, TritonServer
 from service_report import write_report
 
@@ -52,7 +54,7 @@ def main() -> int:
         repository = arguments.model_repository or Path(opened.enter_context(TemporaryDirectory()), "repository")
         if not repository.exists():
             progress.print("Exporting stand-in weights")
-            export_stand_in(0, repository)
+            export_stand_in(0, repository, Variant(precision=best_precision().precision))
         server = opened.enter_context(_server(repository))
         panecho = opened.enter_context(PanEcho(Connection(url=server.grpc_url)))
         fastapi = opened.enter_context(_fastapi())

@@ -26,7 +26,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from machine import describe_machine
 from panecho_export.checkpoint import load_model
 from panecho_export.constants import Precision
-from panecho_export.constants import Precision
 from panecho_export.manifest import Parity
 from panecho_export.model import PanEcho
 from panecho_export.precision import convert

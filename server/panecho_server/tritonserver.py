@@ -215,10 +215,14 @@ def _restrictions(*, model_control: bool) -> dict[str, str]:
 
 
 def _environment(libraries: list[Path]) -> dict[str, str]:
-    """Return the environment in which the Python models find this virtual environment and their libraries."""
+    """Return the environment in which the Python models find this virtual environment and their libraries.
+
+    Threads of the backbone that wait for each other sleep: OpenMP's default is to keep their cores busy, which others,
+    such as preprocessing, then lack (measured with others' load: 2.98 s instead of 0.84 s for a clip).
+    """
     search = [*map(str, libraries), os.environ.get("LD_LIBRARY_PATH", "")]
     path = f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}"
-    return os.environ | {"PATH": path, "LD_LIBRARY_PATH": ":".join(filter(None, search))}
+    return {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PATH": path, "LD_LIBRARY_PATH": ":".join(filter(None, search))}
 
 
 def _kill_group(group: int) -> None:

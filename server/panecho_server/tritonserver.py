@@ -222,7 +222,8 @@ def _environment(libraries: list[Path]) -> dict[str, str]:
     """
     search = [*map(str, libraries), os.environ.get("LD_LIBRARY_PATH", "")]
     path = f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}"
-    return {"OMP_WAIT_POLICY": "passive"} | os.environ | {"PATH": path, "LD_LIBRARY_PATH": ":".join(filter(None, search))}
+    ours = {"PATH": path, "LD_LIBRARY_PATH": ":".join(filter(None, search))}
+    return {"OMP_WAIT_POLICY": "passive"} | os.environ | ours
 
 
 def _kill_group(group: int) -> None:

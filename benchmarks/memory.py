@@ -12,7 +12,6 @@ import random
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import psutil
@@ -21,10 +20,8 @@ from rich.progress import track
 
 from machine import describe_machine
 from panecho_client import PanEcho, RequestError, Sampling
-from panecho_export.precision import best_precision
-from panecho_export.repository import export_stand_in
-from panecho_export.variant import Variant
-from panecho_server import Settings, TritonServer
+from panecho_server import TritonServer
+from serving import serving
 
 DATA = Path(__file__).parents[1] / "tests/data"
 FILES = ("sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm", "sonosite_h264.mp4", "sonosite_mpeg2.ts", "README.md")
@@ -41,14 +38,7 @@ def main() -> int:
     parser.add_argument("--model-repository", type=Path, help="made with stand-in weights when left out")
     arguments = parser.parse_args()
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(TemporaryDirectory()))
-        repository = arguments.model_repository or folder / "repository"
-        if not repository.exists():
-            export_stand_in(0, repository, Variant(precision=best_precision().precision))
-        settings = Settings(
-            model_repository=repository, http_port=0, grpc_port=0, metrics_port=0, log_file=folder / "log"
-        )
-        server = opened.enter_context(TritonServer(settings))
+        server = opened.enter_context(serving(arguments.model_repository))
         panecho = opened.enter_context(PanEcho(server.grpc_url))
         samples = _watch(panecho, server, arguments.requests)
     growth = {"server": _growth(samples, 1), "client": _growth(samples, 2)}

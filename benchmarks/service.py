@@ -19,7 +19,6 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
@@ -30,11 +29,9 @@ from load import Load, keep_busy
 from machine import describe_machine
 from obvious import Obvious
 from panecho_client import Connection, PanEcho, Sampling
-from panecho_export.precision import best_precision
-from panecho_export.repository import export_stand_in
-from panecho_export.variant import Variant
-from panecho_server import Settings, TritonServer
+from panecho_server import TritonServer
 from service_report import write_report
+from serving import serving
 
 CALLERS = (1, 2, 4, 8)
 SAMPLING = Sampling(num_clips=1, mask="none")  # the script masks nothing
@@ -51,11 +48,7 @@ def main() -> int:
     arguments = _arguments()
     progress = Console(stderr=True)
     with ExitStack() as opened:
-        repository = arguments.model_repository or Path(opened.enter_context(TemporaryDirectory()), "repository")
-        if not repository.exists():
-            progress.print("Exporting stand-in weights")
-            export_stand_in(0, repository, Variant(precision=best_precision().precision))
-        server = opened.enter_context(_server(repository))
+        server = opened.enter_context(serving(arguments.model_repository))
         panecho = opened.enter_context(PanEcho(Connection(url=server.grpc_url)))
         fastapi = opened.enter_context(_fastapi())
         script = Obvious().predict
@@ -64,7 +57,7 @@ def main() -> int:
             OURS: lambda: panecho.predict_study(arguments.file, sampling=SAMPLING, embedding=False),
             FASTAPI: lambda: fastapi(data),
             SCRIPT: lambda: script(data),
-            BACKBONE: _backbone(repository),
+            BACKBONE: _backbone(server.settings.model_repository),
         }
         _check_same(panecho, arguments.file, fastapi(data))
         loads, stages = _measure(calls, server, arguments.rounds, arguments.seconds, progress)
@@ -87,11 +80,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model-repository", type=Path, help="exported with --stand-in 0; made when left out")
     parser.add_argument("--file", type=Path, default=CINE)
     return parser.parse_args()
-
-
-def _server(repository: Path) -> TritonServer:
-    ports = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
-    return TritonServer(Settings(model_repository=repository, log_file=repository.parent / "log", **ports))  # type: ignore[arg-type] # ports alone
 
 
 @contextmanager

@@ -32,10 +32,9 @@ from panecho_client._requests import (
 )
 from panecho_client._results import StudyResult
 from panecho_client._sending import OnProgress, Sender, ignore_progress
-from panecho_client._settings import Connection
+from panecho_client._settings import DEFAULT_URL, Connection
 from panecho_client._transport import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING, Parameters
 
-DEFAULT_URL = "localhost:8001"
 DEFAULT_CONCURRENCY = 4
 CLIPS_PER_REQUEST = 16
 FRAMES_PER_REQUEST = 64
@@ -110,7 +109,7 @@ class AsyncPanEcho:
         description = await self._sender.describe()
         chosen = choose_tasks(description.tasks, tasks)
         parameters = (sampling or Sampling()).parameters(on_error)
-        if in_one_request(requests, file_sizes(files)):
+        if in_one_request(requests, await asyncio.to_thread(file_sizes, files)):
             names = output_names(chosen, embedding=embedding)
             with naming(files):
                 (outputs,) = await self._sender.each(

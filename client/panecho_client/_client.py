@@ -10,14 +10,14 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_client._async_client import DEFAULT_CONCURRENCY, DEFAULT_URL, AsyncPanEcho
+from panecho_client._async_client import DEFAULT_CONCURRENCY, AsyncPanEcho
 from panecho_client._exceptions import RequestError
 from panecho_client._files import StrPath
 from panecho_client._metadata import Task, Weights
 from panecho_client._requests import OnError, Requests, Sampling
 from panecho_client._results import StudyResult
 from panecho_client._sending import OnProgress, ignore_progress
-from panecho_client._settings import Connection
+from panecho_client._settings import DEFAULT_URL, Connection
 from panecho_client._transport import CLOSED
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from panecho_client._doctor import Check, render_checks, server_checks
 from panecho_client._doctor_local import local_checks
 from panecho_client._exceptions import PanEchoError
 from panecho_client._report import make_console
+from panecho_client._settings import DEFAULT_URL
 from panecho_client._status import MODELS, ModelStatus, StatusClient
 
-DEFAULT_URL = "localhost:8001"
 ANSWER_SECONDS = 5.0
 
 

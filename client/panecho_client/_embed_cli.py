@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from panecho_client import _options as options
-from panecho_client._async_client import DEFAULT_CONCURRENCY, DEFAULT_URL
+from panecho_client._async_client import DEFAULT_CONCURRENCY
 from panecho_client._client import PanEcho
 from panecho_client._embeddings import write_embeddings
 from panecho_client._exceptions import PanEchoError
@@ -15,7 +15,7 @@ from panecho_client._files import find_files
 from panecho_client._identity import identify_files
 from panecho_client._predict_one import tell_left_out, waiting
 from panecho_client._requests import Sampling
-from panecho_client._settings import Connection
+from panecho_client._settings import DEFAULT_URL, Connection
 
 SUFFIXES = (".npz", ".parquet")
 

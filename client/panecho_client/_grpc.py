@@ -1,8 +1,8 @@
 """Requests over gRPC."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from tritonclient.grpc import InferRequestedOutput, InferResult
@@ -13,8 +13,10 @@ from panecho_client._exceptions import RequestError
 from panecho_client._files import MAX_MESSAGE_BYTES
 from panecho_client._settings import Connection
 from panecho_client._shared_memory import FORGOTTEN, SharedMemoryPool, plain_input
-from panecho_client._translation import not_loaded, translated
-from panecho_client._transport import CLOSED, ENSEMBLE, Parameters, Tensors
+from panecho_client._translation import Translation, not_loaded, translated
+from panecho_client._transport import CLOSED, ENSEMBLE, Parameters, Tensors, named_arrays
+
+T = TypeVar("T")
 
 # A connection that a firewall has dropped silently is noticed after a ping; servers forbid pinging more often.
 KEEPALIVE_MILLISECONDS = 60_000
@@ -32,10 +34,8 @@ class GrpcTransport:
     async def get_config(self) -> dict[str, str]:
         """See ``Transport``."""
         seconds = self._connection.connect_timeout
-        try:
-            response = await self._open().get_model_config(ENSEMBLE, headers=self._headers(), client_timeout=seconds)
-        except InferenceServerException as error:
-            raise translated(error, self._connection.url, ENSEMBLE, seconds) from None
+        call = self._open().get_model_config(ENSEMBLE, headers=self._headers(), client_timeout=seconds)
+        response = await self._answer(call, ENSEMBLE, seconds)
         return {name: parameter.string_value for name, parameter in response.config.parameters.items()}
 
     async def infer(
@@ -49,29 +49,20 @@ class GrpcTransport:
             "parameters": dict(parameters),
             "client_timeout": seconds,
         }
-        try:
-            result = await self._infer(model, inputs, options)
-        except InferenceServerException as error:
-            raise translated(error, self._connection.url, model, seconds) from None
-        arrays = {name: result.as_numpy(name) for name in outputs}
-        return {name: array for name, array in arrays.items() if array is not None}
+        result = await self._answer(self._infer(model, inputs, options), model, seconds)
+        return named_arrays(result, outputs)
 
     async def is_ready(self, model: str) -> bool:
         """See ``Transport``."""
         seconds = self._connection.connect_timeout
-        try:
-            ready = await self._open().is_model_ready(model, headers=self._headers(), client_timeout=seconds)
-        except InferenceServerException as error:
-            raise translated(error, self._connection.url, model, seconds) from None
-        return bool(ready)
+        call = self._open().is_model_ready(model, headers=self._headers(), client_timeout=seconds)
+        return bool(await self._answer(call, model, seconds))
 
     async def load(self, model: str) -> None:
         """See ``Transport``."""
         seconds = self._connection.timeout
-        try:
-            await self._open().load_model(model, headers=self._headers(), client_timeout=seconds)
-        except InferenceServerException as error:
-            raise not_loaded(error, self._connection.url, model, seconds) from None
+        call = self._open().load_model(model, headers=self._headers(), client_timeout=seconds)
+        await self._answer(call, model, seconds, not_loaded)
 
     async def close(self) -> None:
         """See ``Transport``."""
@@ -80,6 +71,12 @@ class GrpcTransport:
             await self._pool.clear()
         if client is not None:
             await client.close()
+
+    async def _answer(self, call: Awaitable[T], model: str, seconds: float, translation: Translation = translated) -> T:
+        try:
+            return await call
+        except InferenceServerException as error:
+            raise translation(error, self._connection.url, model, seconds) from None
 
     async def _infer(self, model: str, inputs: Tensors, options: dict[str, Any]) -> InferResult:
         client = self._open()

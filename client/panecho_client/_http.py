@@ -14,7 +14,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 from panecho_client._exceptions import RequestError
 from panecho_client._settings import Connection, Tls
 from panecho_client._translation import Translation, late, not_loaded, translated, unavailable
-from panecho_client._transport import CLOSED, ENSEMBLE, Parameters, Tensors
+from panecho_client._transport import CLOSED, ENSEMBLE, Parameters, Tensors, named_arrays
 
 T = TypeVar("T")
 
@@ -47,8 +47,7 @@ class HttpTransport:
             parameters=dict(parameters),
         )
         result = await self._answer(call, model, self._connection.timeout)
-        arrays = {name: result.as_numpy(name) for name in outputs}
-        return {name: array for name, array in arrays.items() if array is not None}
+        return named_arrays(result, outputs)
 
     async def is_ready(self, model: str) -> bool:
         """See ``Transport``."""

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from panecho_client._client import PanEcho
 from panecho_client._exceptions import RequestError
 from panecho_client._files import FoundFiles, find_files
-from panecho_client._pictures import as_png
+from panecho_client._pictures import as_pngs
 from panecho_client._report import make_console, render_report
 from panecho_client._requests import Wanted
 from panecho_client._results import StudyResult
@@ -93,8 +93,7 @@ def _require_one_study(found: FoundFiles) -> None:
 
 def _key_frames(panecho: PanEcho, study: StudyResult, wanted: Wanted) -> dict[Path, bytes]:
     used = [video.path for video in study.videos if video.ok]
-    frames = panecho.key_frames(used, sampling=wanted.sampling)
-    return {path: as_png(frame) for path, frame in frames.items()}
+    return as_pngs(panecho.key_frames(used, sampling=wanted.sampling))
 
 
 @contextmanager

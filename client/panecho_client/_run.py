@@ -15,7 +15,7 @@ from panecho_client._exceptions import (
     UnknownTaskError,
 )
 from panecho_client._output_folder import OutputFolder
-from panecho_client._pictures import as_png
+from panecho_client._pictures import as_pngs
 from panecho_client._requests import Wanted
 from panecho_client._results import StudyResult
 from panecho_client._run_progress import Outcome
@@ -92,8 +92,7 @@ class Run:
         if not (self.folder.html and self.wanted.key_frames):
             return {}
         used = [video.path for video in study.videos if video.ok]
-        frames = await self.panecho.key_frames(used, sampling=self.wanted.sampling)
-        return {path: as_png(frame) for path, frame in frames.items()}
+        return as_pngs(await self.panecho.key_frames(used, sampling=self.wanted.sampling))
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:

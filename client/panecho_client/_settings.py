@@ -6,6 +6,8 @@ from pathlib import Path
 
 from panecho_client._exceptions import RequestError
 
+DEFAULT_URL = "localhost:8001"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:

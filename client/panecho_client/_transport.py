@@ -65,3 +65,9 @@ def open_transport(connection: Connection) -> Transport:
     from panecho_client._grpc import GrpcTransport  # noqa: PLC0415 - as above, gRPC
 
     return GrpcTransport(connection)
+
+
+def named_arrays(result: Any, outputs: Sequence[str]) -> dict[str, NDArray[Any]]:  # noqa: ANN401 - tritonclient's two results share no type
+    """Return the outputs by name; one that the server did not send is missing."""
+    arrays = {name: result.as_numpy(name) for name in outputs}
+    return {name: array for name, array in arrays.items() if array is not None}

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from panecho_client import _options as options
-from panecho_client._async_client import DEFAULT_CONCURRENCY, DEFAULT_URL
+from panecho_client._async_client import DEFAULT_CONCURRENCY
 from panecho_client._client import PanEcho
 from panecho_client._commands import build_app, installed_commands
 from panecho_client._exceptions import PanEchoError
@@ -15,7 +15,7 @@ from panecho_client._output_folder import OutputFolder
 from panecho_client._predict_many import Origin, predict_many
 from panecho_client._predict_one import Shown, predict_one
 from panecho_client._requests import Sampling, Wanted
-from panecho_client._settings import Connection
+from panecho_client._settings import DEFAULT_URL, Connection
 from panecho_client._writing import Outputs
 
 STDOUT = Path("-")

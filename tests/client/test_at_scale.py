@@ -163,7 +163,7 @@ def test_a_study_outlives_a_restart_of_the_server(
         assert all(video.ok for video in results[0].videos)
 
 
-def test_without_retry_an_absent_server_is_said_at_once(unused_url: str, cine: Path) -> None:
+def test_a_server_that_never_answered_is_said_at_once(unused_url: str, cine: Path) -> None:
     started = time.monotonic()
     with PanEcho(Connection(url=unused_url)) as panecho, pytest.raises(ServerUnavailableError):
         panecho.predict_study([cine])

@@ -15,7 +15,9 @@ from panecho_client._exceptions import (
     ServerUnavailableError,
 )
 
-START_ONE = "start one with `panecho serve`, or give the address of its gRPC port (8001 by default; 8000 is HTTP)"
+START_ONE = (
+    "start one with `panecho serve`, or check the address (host:8001 is gRPC; 8000 is HTTP, as http://host:8000)"
+)
 
 # So says Triton, as NOT_FOUND, of a model that it is loading, or unloading because it is stopped.
 LOADING = "has no available versions"

@@ -55,7 +55,7 @@ class TritonServer:
         if settings.model_control and settings.host not in THIS_MACHINE:
             raise StartError(
                 f"model control on {settings.host} would let everybody there run code on this machine; load models "
-                "with `load`, or restrict the API with a key of yours in `options`."
+                "at start with --load, or restrict the API with a key of yours in `options`."
             )
         host = settings.host
         self.http_port = choose_port(host, settings.http_port, DEFAULT_HTTP_PORT)

@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from panecho_client._settings import DEFAULT_URL, Connection
 from panecho_client._transport import CLOSED
 
 T = TypeVar("T")
+Call: TypeAlias = Callable[[], Coroutine[Any, Any, T]]
 
 
 class PanEcho:
@@ -47,12 +50,12 @@ class PanEcho:
     @property
     def tasks(self) -> tuple[Task, ...]:
         """Tasks in released order, as the server last described them."""
-        return self._loop.run(self._client.tasks())
+        return self._loop.run(self._client.tasks)
 
     @property
     def weights(self) -> Weights:
         """Whose weights the server runs, as it last described them."""
-        return self._loop.run(self._client.weights())
+        return self._loop.run(self._client.weights)
 
     def predict_study(  # noqa: PLR0913 - one argument per choice of a caller
         self,
@@ -67,7 +70,7 @@ class PanEcho:
     ) -> StudyResult:
         """Predict the tasks of one study from all its files together; see ``AsyncPanEcho.predict_study``."""
         return self._loop.run(
-            self._client.predict_study(
+            lambda: self._client.predict_study(
                 paths,
                 tasks=tasks,
                 sampling=sampling,
@@ -86,27 +89,26 @@ class PanEcho:
         on_progress: OnProgress = ignore_progress,
     ) -> dict[Path, NDArray[np.float32] | str]:
         """Return the embedding of each video, FP32 [768], or the status of one without; see ``AsyncPanEcho.embed``."""
-        return self._loop.run(self._client.embed(paths, sampling=sampling, on_progress=on_progress))
+        return self._loop.run(lambda: self._client.embed(paths, sampling=sampling, on_progress=on_progress))
 
     def predict_clips(self, clips: NDArray[np.generic], *, tasks: str | Iterable[str] | None = None) -> StudyResult:
         """Predict from the clips of one video that a caller has made; see ``AsyncPanEcho.predict_clips``."""
-        return self._loop.run(self._client.predict_clips(clips, tasks=tasks))
+        return self._loop.run(lambda: self._client.predict_clips(clips, tasks=tasks))
 
     def embed_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the image encoder makes of single frames, FP32 [N, 768]; see ``AsyncPanEcho.embed_frames``."""
-        return self._loop.run(self._client.embed_frames(frames))
+        return self._loop.run(lambda: self._client.embed_frames(frames))
 
     def key_frames(
         self, paths: StrPath | Iterable[StrPath], *, sampling: Sampling | None = None
     ) -> dict[Path, NDArray[np.uint8]]:
         """Return the middle frame of each video, UINT8 [224, 224, 3]; see ``AsyncPanEcho.key_frames``."""
-        return self._loop.run(self._client.key_frames(paths, sampling=sampling))
+        return self._loop.run(lambda: self._client.key_frames(paths, sampling=sampling))
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
         if not self._loop.closed:
-            self._loop.run(self._client.close())
-            self._loop.close()
+            self._loop.close(self._client.close)
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -131,20 +133,44 @@ class _Loop:
     def closed(self) -> bool:
         return self._loop.is_closed()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, call: Call[T]) -> T:
         """Run to the end; an interrupt of the caller, such as Ctrl-C, cancels what runs."""
         if self.closed:
-            coroutine.close()
             raise RequestError(CLOSED)
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        answer: Future[T] = Future()
+        self._loop.call_soon_threadsafe(self._start, call, answer)
         try:
-            return future.result()
+            return answer.result()
         except BaseException:
-            future.cancel()
+            answer.cancel()
             raise
 
-    def close(self) -> None:
-        """End the thread."""
+    def close(self, last: Call[None]) -> None:
+        """Cancel what an interrupted caller has left running, run ``last``, and end the thread."""
+        self.run(lambda: _alone(last))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _start(self, call: Call[T], answer: Future[T]) -> None:
+        """Run in the loop's thread, where no interrupt comes between the making of a coroutine and its start."""
+        task = self._loop.create_task(call())
+        task.add_done_callback(lambda done: _hand_over(done, answer))
+        answer.add_done_callback(lambda _: self._loop.call_soon_threadsafe(task.cancel))
+
+
+def _hand_over(task: asyncio.Task[T], answer: Future[T]) -> None:
+    error = RequestError(CLOSED) if task.cancelled() else task.exception()
+    with suppress(InvalidStateError):  # nobody waits any more
+        if error is None:
+            answer.set_result(task.result())
+        else:
+            answer.set_exception(error)
+
+
+async def _alone(last: Call[None]) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await last()

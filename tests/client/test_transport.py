@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,17 @@ def test_closed_client_says_so(unused_url: str) -> None:
     panecho.close()
     with pytest.raises(RequestError, match="closed"):
         _ = panecho.tasks
+
+
+def test_a_call_under_way_learns_that_the_client_is_closed(silent_url: str) -> None:
+    panecho = PanEcho(Connection(url=silent_url, connect_timeout=60))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: panecho.tasks)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
+        panecho.close()
+        with pytest.raises(RequestError, match="closed"):
+            waiting.result(10)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 python benchmarks/memory.py [--requests 2000] [--model-repository PATH]
 
-Prints proportional set sizes (PSS: shared pages are counted once) as it goes, and how they grew over the second half,
-when caches are full. Writes benchmarks/results/memory.json.
+Prints what each process holds besides files (libraries are not counted, shared memory is counted once) as it goes, and
+how it grew over the second half, when caches are full. Writes benchmarks/results/memory.json.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from serving import serving
 DATA = Path(__file__).parents[1] / "tests/data"
 FILES = ("sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm", "sonosite_h264.mp4", "sonosite_mpeg2.ts", "README.md")
 SAMPLES = 40
-MEBIBYTE = 2**20
+REQUESTS = "requests"
 
-Sample = tuple[int, float, float]
+Sample = dict[str, float]
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
         server = opened.enter_context(serving(arguments.model_repository))
         panecho = opened.enter_context(PanEcho(server.grpc_url))
         samples = _watch(panecho, server, arguments.requests)
-    growth = {"server": _growth(samples, 1), "client": _growth(samples, 2)}
+    growth = {name: _growth(samples, name) for name in samples[0] if name != REQUESTS}
     results = {"machine": describe_machine(), "growth_mib_per_1000_requests": growth, "samples": samples}
     (Path(__file__).parent / "results/memory.json").write_text(json.dumps(results, indent=1) + "\n")
     Console().print(f"Growth over the second half, MiB per 1000 requests: {growth}")
@@ -54,9 +54,8 @@ def _watch(panecho: PanEcho, server: TritonServer, count: int) -> list[Sample]:
     for number in track(range(1, count + 1), "Sending", console=Console(stderr=True)):
         _send(panecho, chooser)
         if number % max(1, count // SAMPLES) == 0:
-            family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
-            samples.append((number, _pss(family), _pss([psutil.Process()])))
-            Console().print("after {} requests: server {:.0f} MiB, client {:.0f} MiB".format(*samples[-1]))
+            samples.append({REQUESTS: number, "client": _size(psutil.Process()), **_server_sizes(server)})
+            Console().print(", ".join(f"{name} {value:.0f}" for name, value in samples[-1].items()))
     return samples
 
 
@@ -67,14 +66,30 @@ def _send(panecho: PanEcho, chooser: random.Random) -> None:
         panecho.predict_study(files, sampling=sampling, requests="per-video" if chooser.random() < 0.5 else "one")
 
 
-def _pss(processes: list[psutil.Process]) -> float:
-    return float(sum(process.memory_full_info().pss for process in processes)) / MEBIBYTE
+def _server_sizes(server: TritonServer) -> dict[str, float]:
+    """Return what each process of the server holds: tritonserver itself, the Python models and the backbone."""
+    main = psutil.Process(server.pid)
+    sizes = {"tritonserver": _size(main)}
+    for number, stub in enumerate(sorted(main.children(recursive=True), key=lambda process: process.pid)):
+        sizes[f"{number} {_model(stub)}"] = _size(stub)
+    return sizes | {"server": sum(sizes.values())}
 
 
-def _growth(samples: list[Sample], column: int) -> float:
+def _model(stub: psutil.Process) -> str:
+    return next(Path(word).parents[1].name for word in stub.cmdline() if "/1/model." in word)
+
+
+def _size(process: psutil.Process) -> float:
+    """Return MiB of anonymous and of shared memory; proc(5), smaps_rollup."""
+    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+    return sum(float(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) / 1024
+
+
+def _growth(samples: list[Sample], name: str) -> float:
     """Return the slope of a straight line through the second half, per 1000 requests."""
-    half = np.array(samples[len(samples) // 2 :])
-    return round(float(np.polyfit(half[:, 0], half[:, column], 1)[0]) * 1000, 2)
+    half = samples[len(samples) // 2 :]
+    requests, sizes = ([sample[column] for sample in half] for column in (REQUESTS, name))
+    return round(float(np.polyfit(requests, sizes, 1)[0]) * 1000, 2)
 
 
 if __name__ == "__main__":

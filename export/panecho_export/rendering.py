@@ -1,7 +1,8 @@
 """Renders every part of a model repository that depends on what is exported: tasks, clip length, weights.
 
 In a ``config.pbtxt`` such a part stands between ``# begin rendered: NAME`` and ``# end rendered: NAME``; what stands
-outside is written by hand. ``tasks.json`` is rendered whole.
+outside is written by hand. ``tasks.json`` is rendered whole, and so is ``configs/PROFILE.pbtxt``: config.pbtxt with the
+serving settings of a profile.
 
     python -m panecho_export.rendering model_repository            # write
     python -m panecho_export.rendering --check model_repository    # exit 1 and name what differs
@@ -11,12 +12,13 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from panecho_export.constants import FEATURES, FRAME_SIZE, MAX_CLIPS, MAX_FRAMES
 from panecho_export.errors import RepositoryError
 from panecho_export.manifest import NOT_EXPORTED, Manifest
+from panecho_export.profiles import DEFAULT, PROFILES, Profile
 from panecho_export.tasks import Task, logits_size
 
 TASKS_JSON = Path("postprocessing/1/tasks.json")
@@ -136,13 +138,19 @@ def _replace_part(path: Path, text: str, name: str, content: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 
-def rendered(repository: Path, manifest: Manifest = NOT_EXPORTED, models: Sequence[str] = MODELS) -> dict[Path, str]:
+def rendered(
+    repository: Path,
+    manifest: Manifest = NOT_EXPORTED,
+    models: Sequence[str] = MODELS,
+    profiles: Mapping[str, Profile] = PROFILES,
+) -> dict[Path, str]:
     """Return what each file with a rendered part should hold.
 
     Args:
         repository: Its config.pbtxt files give what is written by hand.
         manifest: What is served.
         models: Models of the repository.
+        profiles: Serving settings that ``tritonserver --model-config-name`` can choose.
 
     Raises:
         RepositoryError: A config.pbtxt is missing or lacks the marks of a rendered part.
@@ -150,21 +158,38 @@ def rendered(repository: Path, manifest: Manifest = NOT_EXPORTED, models: Sequen
     parts_of = _parts(manifest)
     files = {repository / TASKS_JSON: tasks_json(manifest.tasks)} if "postprocessing" in models else {}
     for model in models:
-        parts = parts_of[model]
-        path = repository / model / "config.pbtxt"
-        if not path.is_file():
-            raise RepositoryError(f"{path}: no such file; is {repository} a copy of this project's model_repository?")
-        text = path.read_text()
-        for name, content in parts.items():
-            text = _replace_part(path, text, name, content)
-        files[path] = text
+        files |= _configurations(repository / model, parts_of[model], profiles)
     return files
+
+
+def _configurations(model: Path, parts: dict[str, str], profiles: Mapping[str, Profile]) -> dict[Path, str]:
+    """Return a model's config.pbtxt, and that of each profile which serves it in another way."""
+    path = model / "config.pbtxt"
+    if not path.is_file():
+        raise RepositoryError(f"{path}: no such file; is {model.parent} a copy of this project's model_repository?")
+    text = path.read_text()
+    for name, content in parts.items():
+        text = _replace_part(path, text, name, content)
+    serving = {path: DEFAULT.get(model.name)}
+    serving |= {model / f"configs/{name}.pbtxt": profile.get(model.name) for name, profile in profiles.items()}
+    return {path: text} | {
+        target: _replace_part(path, text, "serving", settings.to_pbtxt())
+        for target, settings in serving.items()
+        if settings
+    }
 
 
 def stale_files(repository: Path, manifest: Manifest = NOT_EXPORTED, models: Sequence[str] = MODELS) -> list[Path]:
     """Return the files that differ from what is rendered of the task table and the manifest."""
     files = rendered(repository, manifest, models).items()
     return [path for path, text in files if not path.is_file() or path.read_text() != text]
+
+
+def write(files: Mapping[Path, str]) -> None:
+    """Write what ``rendered`` returns."""
+    for path, text in files.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
 
 def main() -> int:
@@ -178,8 +203,7 @@ def main() -> int:
         sys.stderr.write(f"{path}: {'differs from the task table' if arguments.check else 'written'}\n")
     if arguments.check:
         return 1 if stale else 0
-    for path, text in rendered(arguments.repository).items():
-        path.write_text(text)
+    write(rendered(arguments.repository))
     return 0
 
 

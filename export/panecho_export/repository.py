@@ -14,7 +14,7 @@ from panecho_export.errors import RepositoryError
 from panecho_export.manifest import Manifest, Parity, export_date, package_versions
 from panecho_export.model import ImageEncoder, PanEcho, WithoutHeads
 from panecho_export.precision import convert
-from panecho_export.rendering import MODELS, rendered
+from panecho_export.rendering import MODELS, rendered, write
 from panecho_export.stand_in import stand_in_weights, with_training_means
 from panecho_export.tasks import TASKS
 from panecho_export.torchscript import save, script
@@ -108,8 +108,7 @@ def _write(target: Path, models: Sequence[str], manifest: Manifest, modules: dic
         with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
             staged = Path(folder) / target.name
             copy_repository(staged, models)
-            for path, text in rendered(staged, manifest, models).items():
-                path.write_text(text)
+            write(rendered(staged, manifest, models))
             for model, module in modules.items():
                 save(module, staged / model / MODEL_FILE)
             shutil.copytree(staged, target, dirs_exist_ok=True, copy_function=os.replace)

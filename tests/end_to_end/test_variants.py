@@ -16,9 +16,10 @@ from wire import Arrays, infer_study
 from panecho_client import PanEcho, RequestError, Sampling, UnknownTaskError
 from panecho_client.outputs import build_sr, identify, long_rows, render_html
 from panecho_export.checkpoint import load_model
+from panecho_export.constants import BOUNDS
 from panecho_export.repository import export_stand_in
 from panecho_export.stand_in import stand_in_weights, with_training_means
-from panecho_export.tasks import find_tasks
+from panecho_export.tasks import TASKS, find_tasks
 from panecho_export.variant import Variant
 from panecho_preprocessing import Options, preprocess_study
 from panecho_server import Settings, TritonServer
@@ -27,6 +28,11 @@ TOLERANCE = 1e-4
 CLIP_LENGTH = 8
 TASKS_JSON = Path(__file__).parents[2] / "model_repository/postprocessing/1/tasks.json"
 GOLDEN = Path(__file__).parents[1] / "export" / "data" / "golden_seed0.npz"
+
+
+def infer_over(server: TritonServer, cine: Path, outputs: list[str]) -> Arrays:
+    with triton.InferenceServerClient(server.grpc_url) as client:
+        return infer_study(client, triton, [cine.read_bytes()], outputs, {"num_clips": 1})
 
 
 @contextmanager
@@ -39,9 +45,8 @@ def served(folder: Path, variant: Variant) -> Iterator[TritonServer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def expected(cine: Path) -> Arrays:
-    """What the whole model says of one clip of the cine."""
+def as_eager(cine: Path, outputs: set[str]) -> Arrays:
+    """Return what the whole FP32 model, called as plain Python, says of one clip of the cine."""
     data = np.fromfile(cine, np.uint8)
     options = Options(num_clips=1, clip_length=CLIP_LENGTH)
     study = preprocess_study(data, np.array([len(data)]), options, max_clips=1)
@@ -53,7 +58,29 @@ def expected(cine: Path) -> Arrays:
         clip_video=study.clip_video,
         video_status=study.video_status,
     )
-    return predict(read_heads(TASKS_JSON), clips, {"EF", "video/EF", "AVStenosis", "video/AVStenosis", "embedding"})
+    return predict(read_heads(TASKS_JSON), clips, outputs)
+
+
+@pytest.fixture(scope="module")
+def expected(cine: Path) -> Arrays:
+    return as_eager(cine, {"EF", "video/EF", "AVStenosis", "video/AVStenosis", "embedding"})
+
+
+@pytest.mark.slow
+def test_bf16_is_within_its_bounds(tmp_path: Path, cine: Path) -> None:
+    expected = as_eager(cine, {"embedding", *(task.key for task in TASKS)})
+    variant = Variant(precision="bf16", parts=("study",), clip_length=CLIP_LENGTH)
+    with served(tmp_path, variant) as server, PanEcho(server.grpc_url) as panecho:
+        study = panecho.predict_study(cine, sampling=Sampling(num_clips=1), embedding=True)
+        outputs = infer_over(server, cine, list(expected))
+    assert study.weights.manifest is not None
+    assert study.weights.manifest.precision == "bf16"
+    bounds = BOUNDS["bf16"]
+    for task in TASKS:
+        bound = bounds.probability if task.training_mean is None else bounds.regression * task.training_mean
+        np.testing.assert_allclose(outputs[task.key], expected[task.key], rtol=0, atol=bound, err_msg=task.key)
+    np.testing.assert_allclose(outputs["embedding"], expected["embedding"], rtol=0, atol=bounds.embedding)
+    assert np.abs(outputs["embedding"] - expected["embedding"]).max() > TOLERANCE  # or it was not bf16 that ran
 
 
 @pytest.mark.slow

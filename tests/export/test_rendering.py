@@ -46,6 +46,9 @@ def test_repository_is_current() -> None:
         (Path("backbone/config.pbtxt"), "dims: [ 16, 224", "dims: [ 17, 224"),
         (Path("panecho/config.pbtxt"), 'output_map { key: "logits"', 'output_map { key: "logit"'),
         (Path("panecho/config.pbtxt"), 'input_map { key: "logits"', 'input_map { key: "logit"'),
+        (Path("backbone/config.pbtxt"), "max_queue_size: 64", "max_queue_size: 7"),
+        (Path("backbone/configs/cpu.pbtxt"), "max_queue_size: 32", "max_queue_size: 7"),
+        (Path("preprocessing/configs/gpu.pbtxt"), "count: 4", "count: 7"),
         (Path("image_encoder/config.pbtxt"), f"max_batch_size: {MAX_FRAMES}", "max_batch_size: 7"),
     ],
 )
@@ -68,8 +71,10 @@ def test_command_renders_an_edited_part_again(copy: Path) -> None:
 
 def test_what_is_written_by_hand_stays(copy: Path) -> None:
     path = copy / "backbone/config.pbtxt"
-    path.write_text(path.read_text().replace("max_queue_delay_microseconds: 2000", "max_queue_delay_microseconds: 5"))
-    assert "max_queue_delay_microseconds: 5" in rendered(copy)[path]
+    path.write_text(path.read_text() + 'parameters { key: "INTRA_OP_THREAD_COUNT" value { string_value: "3" } }\n')
+    files = rendered(copy)
+    for rendered_path in (path, copy / "backbone/configs/cpu.pbtxt", copy / "backbone/configs/gpu.pbtxt"):
+        assert files[rendered_path].endswith('INTRA_OP_THREAD_COUNT" value { string_value: "3" } }\n')
 
 
 def test_missing_marks(copy: Path) -> None:

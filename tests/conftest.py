@@ -48,6 +48,7 @@ def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         model_repository=repository,
         load=SMALL_MODELS,
         model_control=True,
+        shared_memory=True,
         http_port=0,
         grpc_port=0,
         metrics_port=0,

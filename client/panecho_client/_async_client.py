@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from panecho_client._building import build_study, output_names
 from panecho_client._clips import as_uint8_clips, as_uint8_frames, parts_of
-from panecho_client._exceptions import naming
+from panecho_client._exceptions import RequestError, ServerError, naming
 from panecho_client._files import StrPath, file_sizes, find_files
 from panecho_client._metadata import Task, Weights
 from panecho_client._requests import (
@@ -19,6 +21,7 @@ from panecho_client._requests import (
     Requests,
     Sampling,
     VideoAnswer,
+    WeightsChangedError,
     choose_tasks,
     gathered,
     in_one_request,
@@ -38,6 +41,8 @@ from panecho_client._transport import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPRO
 DEFAULT_CONCURRENCY = 4
 CLIPS_PER_REQUEST = 16
 FRAMES_PER_REQUEST = 64
+WEIGHTS_CHANGES = 2
+"""How often a study is begun again because the server changed its weights under it."""
 
 
 class AsyncPanEcho:
@@ -101,31 +106,23 @@ class AsyncPanEcho:
             RequestError: Another argument is wrong, no file can be used, or one cannot and ``on_error`` is ``fail``.
             ServerUnavailableError: Nothing answers, or it is not ready.
             DeadlineExceededError: No answer in time.
-            ServerError: The server failed, is of another version, or came back with other weights half-way.
+            ServerError: The server failed, is of another version, or keeps changing its weights.
         """
         files = (await asyncio.to_thread(find_files, paths)).files
-        # Asked anew each time: it costs a small fraction of an upload, notices that the server is not ready before the
-        # upload, and names the right weights even if the server was restarted with others.
-        description = await self._sender.describe()
-        chosen = choose_tasks(description.tasks, tasks)
-        parameters = (sampling or Sampling()).parameters(on_error)
-        if in_one_request(requests, await asyncio.to_thread(file_sizes, files)):
-            names = output_names(chosen, embedding=embedding)
-            with naming(files):
-                (outputs,) = await self._sender.each(
-                    lambda together: self._sender.infer_files(ENSEMBLE, together, names, parameters), [files]
-                )
-            on_progress(len(files), len(files))
-        else:
-            of_each = ("clip_logits", "video_status", *(["embedding"] if embedding else []))
-            answers = await self._answers(files, of_each, parameters, on_progress)
-            require_usable(answers, files, on_error)
-            outputs = await self._sender.infer(POSTPROCESSING, gathered(answers), output_names(chosen, embedding=False))
-            require_same_weights(description.weights, (await self._sender.describe()).weights)
-            if embedding:
-                outputs = with_embeddings(outputs, answers)
-        parameters = recorded(parameters, description.weights)
-        return build_study(outputs, chosen, files, weights=description.weights, parameters=parameters)
+        predict = partial(
+            self._predict,
+            files,
+            tasks=tasks,
+            sampling=sampling or Sampling(),
+            on_error=on_error,
+            embedding=embedding,
+            requests=requests,
+            on_progress=on_progress,
+        )
+        for _ in range(WEIGHTS_CHANGES):
+            with suppress(WeightsChangedError):
+                return await predict()
+        return await predict()
 
     async def embed(
         self,
@@ -223,6 +220,66 @@ class AsyncPanEcho:
     ) -> None:
         """Close the connection."""
         await self.close()
+
+    async def _predict(  # noqa: PLR0913 - as predict_study
+        self,
+        files: Sequence[Path],
+        *,
+        tasks: str | Iterable[str] | None,
+        sampling: Sampling,
+        on_error: OnError,
+        embedding: bool,
+        requests: Requests,
+        on_progress: OnProgress,
+    ) -> StudyResult:
+        """Predict a study once; WeightsChangedError where the server changed its weights meanwhile."""
+        # Asked anew each time: it costs a small fraction of an upload, notices that the server is not ready before the
+        # upload, and names the right weights even if the server was restarted with others.
+        description = await self._sender.describe()
+        chosen = choose_tasks(description.tasks, tasks)
+        parameters = sampling.parameters(on_error)
+        together = in_one_request(requests, await asyncio.to_thread(file_sizes, files), sampling.num_clips)
+        send = self._together if together else self._each_by_itself
+        try:
+            outputs = await send(files, chosen, parameters, embedding=embedding, on_progress=on_progress)
+        except (RequestError, ServerError):  # such as for a task that is served no more
+            require_same_weights(description.weights, (await self._sender.describe()).weights)
+            raise
+        require_same_weights(description.weights, (await self._sender.describe()).weights)
+        parameters = recorded(parameters, description.weights)
+        return build_study(outputs, chosen, files, weights=description.weights, parameters=parameters)
+
+    async def _together(
+        self,
+        files: Sequence[Path],
+        tasks: Sequence[Task],
+        parameters: Parameters,
+        *,
+        embedding: bool,
+        on_progress: OnProgress,
+    ) -> dict[str, NDArray[Any]]:
+        names = output_names(tasks, embedding=embedding)
+        with naming(files):
+            (outputs,) = await self._sender.each(
+                lambda together: self._sender.infer_files(ENSEMBLE, together, names, parameters), [files]
+            )
+        on_progress(len(files), len(files))
+        return outputs
+
+    async def _each_by_itself(
+        self,
+        files: Sequence[Path],
+        tasks: Sequence[Task],
+        parameters: Parameters,
+        *,
+        embedding: bool,
+        on_progress: OnProgress,
+    ) -> dict[str, NDArray[Any]]:
+        of_each = ("clip_logits", "video_status", *(["embedding"] if embedding else []))
+        answers = await self._answers(files, of_each, parameters, on_progress)
+        require_usable(answers, files, cast("OnError", parameters["on_error"]))
+        outputs = await self._sender.infer(POSTPROCESSING, gathered(answers), output_names(tasks, embedding=False))
+        return with_embeddings(outputs, answers) if embedding else outputs
 
     async def _answers(
         self, files: Sequence[Path], outputs: Sequence[str], parameters: Parameters, on_progress: OnProgress

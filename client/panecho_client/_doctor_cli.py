@@ -1,13 +1,16 @@
 """``panecho doctor`` and ``panecho models``."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from panecho_client import _options as options
 from panecho_client._doctor import Check, render_checks, server_checks
 from panecho_client._doctor_local import local_checks
 from panecho_client._exceptions import PanEchoError
@@ -16,6 +19,10 @@ from panecho_client._settings import DEFAULT_URL
 from panecho_client._status import MODELS, ModelStatus, StatusClient
 
 ANSWER_SECONDS = 5.0
+LOAD_SECONDS = 600.0
+DEFAULT_REPOSITORY = Path("build/model_repository")
+ADMIN_HEADER = "triton-grpc-protocol-admin-key"
+"""In which Triton expects the key of a container's ADMIN_KEY_FILE."""
 
 
 def doctor(
@@ -29,30 +36,69 @@ def doctor(
 
     Exit status: 0 nothing failed; 1 something failed, or the address is none.
     """
-    try:
+    with _telling("doctor"):
         checks = list(_checks(url))
-    except PanEchoError as error:
-        _print_error("doctor", error)
-        raise typer.Exit(1) from None
     make_console().print(render_checks(checks))
     if any(check.status == "failed" for check in checks):
         raise typer.Exit(1)
 
 
-def models(
+def models(  # noqa: PLR0913 - one argument per option of the command
+    action: Annotated[
+        Literal["show", "deploy", "rollback"],
+        typer.Argument(help="deploy and rollback change the models of a running server; see docs/hot-change.md."),
+    ] = "show",
+    new: Annotated[
+        Path | None,
+        typer.Argument(help="What `panecho export` has written, for deploy.", metavar="[NEW]", show_default=False),
+    ] = None,
     *,
     url: Annotated[str, typer.Option(help="host:port of the server's gRPC endpoint.")] = DEFAULT_URL,
+    model_repository: Annotated[
+        Path, typer.Option(help="The repository that the server reads; deploy and rollback replace it.")
+    ] = DEFAULT_REPOSITORY,
+    allow_fewer_tasks: Annotated[
+        bool,
+        typer.Option("--allow-fewer-tasks", help="Deploy even if tasks are given up: requests for them will fail."),
+    ] = False,
+    admin_key_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the key that the server asks for.", envvar="ADMIN_KEY_FILE", metavar="FILE"),
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that loading a model may take.")] = LOAD_SECONDS,
+    root_certificates: options.RootCertificates = None,
+    certificate: options.Certificate = None,
+    private_key: options.PrivateKey = None,
 ) -> None:
-    """Show the models of a server and what they have done since it started.
+    """Show the models of a server and what they have done since it started, or change them while it runs.
 
-    Exit status: 0 every model is ready; 1 one is not, or nothing answers.
+    deploy: a new export goes live without a lost request, or is refused and all is as before. rollback: back to the
+    one before.
+
+    Exit status: 0 every model is ready, or the change is done; 1 not, or nothing answers; 2 wrong usage.
     """
-    try:
-        with StatusClient(url, timeout=ANSWER_SECONDS) as client:
-            found = [client.model(name) for name in MODELS]
-    except PanEchoError as error:
-        _print_error("models", error)
-        raise typer.Exit(1) from None
+    if (action == "deploy") != (new is not None):
+        raise typer.BadParameter("goes with deploy alone: panecho models deploy NEW", param_hint="NEW")
+    if action == "show":
+        _show(url)
+        return
+    from panecho_client._deploy_cli import change_models  # noqa: PLC0415 - it locks files as not every system can
+
+    with _telling("models"):
+        connection = options.make_connection(
+            url=url,
+            timeout=timeout,
+            header=_admin_header(admin_key_file),
+            root_certificates=root_certificates,
+            certificate=certificate,
+            private_key=private_key,
+        )
+        change_models(connection, new, model_repository, fewer_tasks=allow_fewer_tasks)
+
+
+def _show(url: str) -> None:
+    with _telling("models"), StatusClient(url, timeout=ANSWER_SECONDS) as client:
+        found = [client.model(name) for name in MODELS]
     make_console().print(render_models(found))
     if not all(model.ready for model in found):
         raise typer.Exit(1)
@@ -83,6 +129,21 @@ def _checks(url: str | None) -> Iterator[Check]:
         yield from server_checks(url, timeout=ANSWER_SECONDS)
 
 
-def _print_error(command: str, error: PanEchoError) -> None:
-    messages = Console(stderr=True, highlight=False, soft_wrap=True)
-    messages.print(f"panecho {command}: {error}", style="red", markup=False)
+@contextmanager
+def _telling(command: str) -> Iterator[None]:
+    """End the command with the text of an error of ours."""
+    try:
+        yield
+    except PanEchoError as error:
+        messages = Console(stderr=True, highlight=False, soft_wrap=True)
+        messages.print(f"panecho {command}: {error}", style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _admin_header(path: Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        return [f"{ADMIN_HEADER}: {path.read_text(encoding='utf-8').strip()}"]
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error}.", param_hint="--admin-key-file") from None

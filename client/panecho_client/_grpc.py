@@ -19,6 +19,7 @@ from panecho_client._transport import CLOSED, ENSEMBLE, Parameters, Tensors, nam
 T = TypeVar("T")
 
 # A connection that a firewall has dropped silently is noticed after a ping; servers forbid pinging more often.
+RECONNECT_MILLISECONDS = 2_000  # gRPC's own is two minutes: too long for a server that was started again
 KEEPALIVE_MILLISECONDS = 60_000
 
 
@@ -122,6 +123,8 @@ def channel_args(url: str) -> list[tuple[str, int | str]]:
     ]
     return [
         *sizes,
+        ("grpc.use_local_subchannel_pool", 1),  # a new client does not inherit another's failure to connect
+        ("grpc.max_reconnect_backoff_ms", RECONNECT_MILLISECONDS),
         ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
         ("grpc.enable_http_proxy", 0 if local else 1),
         ("grpc.enable_retries", 0),  # ours know what may be sent again, and are not limited by a buffer

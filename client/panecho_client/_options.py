@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from panecho_client._settings import Connection, Tls
+from panecho_client._shard import Shard
 
 Url: TypeAlias = Annotated[
     str,
@@ -53,6 +54,29 @@ IncludeIdentifiers: TypeAlias = Annotated[
 Secret: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="File whose content makes pseudonyms that nobody can compute without it.", metavar="FILE"),
+]
+
+
+def parse_shard(text: str) -> Shard:
+    """Return the shard of a text such as ``0/3``."""
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Manifest: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Predict the studies that `panecho manifest` listed in this file.", metavar="FILE")
+]
+ShardOption: TypeAlias = Annotated[
+    Shard | None,
+    typer.Option(
+        "--shard",
+        parser=parse_shard,
+        help="Predict one of COUNT parts of the studies, from 0 on, such as 0/3; `panecho merge` joins the tables.",
+        metavar="INDEX/COUNT",
+        show_default=False,
+    ),
 ]
 FORMATS = ("html", "sr", "parquet")
 

@@ -21,6 +21,8 @@ from panecho_client._requests import Wanted, choose_tasks, recorded
 from panecho_client._run import Run
 from panecho_client._run_progress import RunProgress
 from panecho_client._settings import Connection
+from panecho_client._shard import Shard, read_manifest
+from panecho_client._shard_merge import SHARD, note_finished
 from panecho_client._sources import LocalStudy, Source, StudyOfServer
 from panecho_client._studies import group_studies
 
@@ -31,16 +33,20 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where studies come from: ``paths``, or the DICOMweb server at ``dicomweb``.
+    """Where studies come from: ``paths``, ``manifest``, or the DICOMweb server at ``dicomweb``.
 
     Attributes:
         paths: Files, folders and archives.
+        manifest: List of studies.
+        shard: Which of the studies, if not all.
         dicomweb: Address of a DICOMweb service.
         query: DICOM keywords and what they must match.
         headers: Sent to it.
     """
 
     paths: Sequence[Path] = ()
+    manifest: Path | None = None
+    shard: Shard | None = None
     dicomweb: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -67,10 +73,22 @@ def predict_many(  # noqa: PLR0913 - what, where from, where to
         sources = _sources(origin, opened, messages)
         progress = opened.enter_context(RunProgress(messages, len(sources)))
         try:
-            asyncio.run(_run(connection, sources, wanted, folder, progress, concurrency=concurrency, resume=resume))
+            run = _run(
+                connection,
+                sources,
+                wanted,
+                folder,
+                progress,
+                shard=origin.shard,
+                concurrency=concurrency,
+                resume=resume,
+            )
+            asyncio.run(run)
         except KeyboardInterrupt:
             messages.print(f"Interrupted. {progress.summary} Go on with --resume.")
             raise typer.Exit(INTERRUPTED) from None
+    if origin.shard:
+        note_finished(folder.path)
     _tell(folder, progress, messages)
 
 
@@ -81,17 +99,20 @@ async def _run(  # noqa: PLR0913 - as ``predict_many``
     folder: OutputFolder,
     progress: RunProgress,
     *,
+    shard: Shard | None,
     concurrency: int,
     resume: bool,
 ) -> None:
     async with AsyncPanEcho(connection, concurrency=concurrency) as panecho:
         tasks = choose_tasks(await panecho.tasks(), wanted.tasks)
-        folder.prepare(resume=resume, settings=_settings(wanted, tasks, await panecho.weights()))
+        folder.prepare(resume=resume, settings=_settings(wanted, tasks, await panecho.weights(), shard))
         run = Run(panecho=panecho, folder=folder, wanted=wanted, studies_at_a_time=concurrency)
         await run.predict(sources, progress.count)
 
 
-def _settings(wanted: Wanted, tasks: Sequence[Task], weights: Weights) -> dict[str, str | int | bool | None]:
+def _settings(
+    wanted: Wanted, tasks: Sequence[Task], weights: Weights, shard: Shard | None
+) -> dict[str, str | int | bool | None]:
     """Return what all studies of a folder have in common."""
     return {
         "tasks": ",".join(task.key for task in tasks),
@@ -101,14 +122,25 @@ def _settings(wanted: Wanted, tasks: Sequence[Task], weights: Weights) -> dict[s
         "weights_sha256": weights.sha256,
         "precision": weights.manifest.precision if weights.manifest else None,
         "stand_in": weights.stand_in,
+        **({SHARD: str(shard)} if shard else {}),
     }
 
 
 def _sources(origin: Origin, opened: ExitStack, messages: Console) -> list[Source]:
     with messages.status("Looking for studies"):
-        sources = _remote(origin.dicomweb, origin, opened) if origin.dicomweb else _local(origin.paths, messages)
-    messages.print(f"Found {len(sources)} stud{'ies' if len(sources) != 1 else 'y'}.")
+        sources = _all(origin, opened, messages)
+        if origin.shard and not origin.manifest:
+            sources = origin.shard.take(sources)
+    of_shard = f" of shard {origin.shard}" if origin.shard else ""
+    messages.print(f"Found {len(sources)} stud{'ies' if len(sources) != 1 else 'y'}{of_shard}.")
     return sources
+
+
+def _all(origin: Origin, opened: ExitStack, messages: Console) -> list[Source]:
+    """Return all studies; of a manifest those of the shard alone, because no other file need be read."""
+    if origin.manifest:
+        return read_manifest(origin.manifest, origin.shard)
+    return _remote(origin.dicomweb, origin, opened) if origin.dicomweb else _local(origin.paths, messages)
 
 
 def _remote(url: str, origin: Origin, opened: ExitStack) -> list[Source]:

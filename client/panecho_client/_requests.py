@@ -21,6 +21,7 @@ Requests = Literal["auto", "one", "per-video"]
 # A study of few and small files takes one request: the server decodes its files side by side as well.
 ONE_REQUEST_FILES = 4
 ONE_REQUEST_BYTES = 32 * 2**20
+ONE_REQUEST_CLIPS = 32  # of 64 frames, the most that a clip may have, they are what a server takes by default
 
 NO_LOGITS = np.empty((0, 0), np.float32)
 
@@ -126,10 +127,11 @@ def choose_tasks(tasks: tuple[Task, ...], keys: str | Iterable[str] | None) -> t
     return tuple(known[key] for key in wanted)
 
 
-def in_one_request(requests: Requests, sizes: Sequence[int]) -> bool:
-    """Tell whether a study of files of these sizes is sent as one request."""
+def in_one_request(requests: Requests, sizes: Sequence[int], num_clips: int) -> bool:
+    """Tell whether a study of files of these sizes, so many clips of each, is sent as one request."""
     if requests == "auto":
-        return len(sizes) <= ONE_REQUEST_FILES and sum(sizes) <= ONE_REQUEST_BYTES
+        few = len(sizes) <= ONE_REQUEST_FILES and len(sizes) * num_clips <= ONE_REQUEST_CLIPS
+        return few and sum(sizes) <= ONE_REQUEST_BYTES
     return requests == "one"
 
 
@@ -163,16 +165,21 @@ def recorded(parameters: Mapping[str, int | str], weights: Weights) -> dict[str,
     return {**chosen, **parameters}
 
 
+class WeightsChangedError(ServerError):
+    """The server changed its weights while a study was predicted."""
+
+    default_code = "ABORTED"
+
+
 def require_same_weights(first: Weights, last: Weights) -> None:
-    """Refuse a study whose videos may have been answered with different weights.
+    """Refuse a study that may have been answered with different weights, or with others than it names.
 
     Raises:
-        ServerError: The server came back with other weights.
+        WeightsChangedError: The server serves other weights now.
     """
     if first != last:
-        raise ServerError(
-            f"the server changed its weights from {first.name} to {last.name} during this study; predict it again.",
-            code="ABORTED",
+        raise WeightsChangedError(
+            f"the server changed its weights from {first.name} to {last.name} during this study; predict it again."
         )
 
 

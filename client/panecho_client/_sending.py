@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from panecho_client._exceptions import PanEchoError, RequestError, ServerUnavailableError
+from panecho_client._exceptions import PanEchoError, RequestError, ServerBusyError, ServerUnavailableError
 from panecho_client._files import read_files
 from panecho_client._metadata import Description, parse_description
 from panecho_client._requests import refused_status
@@ -48,9 +49,13 @@ class Sender:
         return self._description or await self.describe()
 
     async def describe(self) -> Description:
-        """Ask the server about itself. One that has answered before is waited for; another is missing at once."""
+        """Ask the server about itself. One that has answered before, or is busy, is waited for; else it is missing."""
         ask = self._transport.get_config
-        self._description = parse_description(await (self._patiently(ask) if self._description else ask()))
+        if self._description is None:
+            with suppress(ServerBusyError):
+                self._description = parse_description(await ask())
+                return self._description
+        self._description = parse_description(await self._patiently(ask))
         return self._description
 
     async def infer(

@@ -25,6 +25,12 @@ LOADING = "has no available versions"
 # With these Triton rejects a request without having begun it.
 BUSY = ("exceeds maximum queue size", "request timeout expired")
 
+# So says Triton, as INTERNAL, of a Python model whose process has died.
+DEAD = "is not healthy"
+
+# So says Triton of a study that is between two models when it is told to stop.
+STOPPING = "server is stopping"
+
 # What is said of a connection that ended during a call; also part of what is said when none could be made.
 BROKEN = ("socket closed", "connection reset", "broken pipe", "goaway", "server disconnected")
 NEVER_MADE = ("failed to connect", "connections to all backends failing", "cannot connect")
@@ -32,6 +38,7 @@ NEVER_MADE = ("failed to connect", "connections to all backends failing", "canno
 # So says Triton over gRPC, as UNAVAILABLE, of an API that is closed to callers without a certain header.
 RESTRICTED = "protocol is restricted"
 DENIED = "PERMISSION_DENIED"
+UNKNOWN_CALLER = "UNAUTHENTICATED"
 
 Translation: TypeAlias = Callable[[InferenceServerException, str, str, float], PanEchoError]
 
@@ -56,9 +63,9 @@ def translated(error: InferenceServerException, url: str, model: str, timeout: f
     status = str(error.status() or "UNKNOWN").removeprefix("StatusCode.")
     code = _OF_HTTP.get(status, status)
     text = error.message() or "no details"
-    if code in ("PERMISSION_DENIED", "UNAUTHENTICATED") or RESTRICTED in text:
-        return RequestError(f"{url} does not allow this ({text}); give credentials in headers.", code=DENIED)
-    if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") or LOADING in text:
+    if code in (DENIED, UNKNOWN_CALLER) or RESTRICTED in text:
+        return denied(url, text, code)
+    if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") or LOADING in text or DEAD in text:
         return unavailable(url, model, text, code)
     if code == "DEADLINE_EXCEEDED":
         return late(url, timeout)
@@ -81,6 +88,17 @@ def not_loaded(error: InferenceServerException, url: str, model: str, timeout: f
     )
 
 
+def denied(url: str, text: str, code: str) -> RequestError:
+    """Return the error for a caller who is not known, or who may not do this."""
+    if code == UNKNOWN_CALLER:
+        return RequestError(
+            f"{url} does not know who asks ({text}); give your token: --header 'Authorization: Bearer TOKEN', or "
+            "headers of Connection.",
+            code=code,
+        )
+    return RequestError(f"{url} does not allow this ({text}); give credentials in headers.", code=DENIED)
+
+
 def late(url: str, timeout: float) -> DeadlineExceededError:
     """Return the error for no answer in time."""
     return DeadlineExceededError(
@@ -95,6 +113,10 @@ def unavailable(url: str, model: str, text: str, code: str = "UNAVAILABLE") -> S
         return ServerBusyError(
             f"the server at {url} takes no more requests now ({text}); send it again later.", code=code
         )
+    if DEAD in text:
+        return ServerUnavailableError(f"a process of a model at {url} has died ({text}); the server needs a restart.")
+    if STOPPING in lowered:
+        return ServerUnavailableError(f"the server at {url} is being stopped ({text}); send it again when one runs.")
     if "unknown model" in lowered:
         return ServerUnavailableError(f"the model `{model}` at {url} is not ready ({text}); try again later.")
     if any(sign in lowered for sign in BROKEN) and not any(sign in lowered for sign in NEVER_MADE):

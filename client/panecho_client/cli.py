@@ -62,6 +62,8 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
     output: Annotated[
         Path | None, typer.Option(help="Predict each study found, and write all results here.", metavar="FOLDER")
     ] = None,
+    manifest: options.Manifest = None,
+    shard: options.ShardOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an --output: skip what it holds.")] = False,
     formats: Annotated[
         str, typer.Option(help="What --output holds besides JSON and CSV: any of html,sr,parquet.", show_default=False)
@@ -110,7 +112,8 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
     files = (json, csv, wide_csv, parquet, html, sr)
     _require_sense(
         {
-            "PATHS, or --dicomweb with --output": bool(paths) != bool(dicomweb),
+            "one of PATHS, --manifest and --dicomweb": sum(map(bool, (paths, manifest, dicomweb))) == 1,
+            "--manifest and --shard need --output": bool(output) or not (manifest or shard),
             "--resume needs --output": bool(output) or not resume,
             "--formats needs --output": bool(output) or not formats,
             "--dicomweb needs --output": bool(output) or not dicomweb,
@@ -157,6 +160,8 @@ def predict(  # noqa: PLR0913 - one argument per option of the command
                 connection,
                 Origin(
                     paths=paths or [],
+                    manifest=manifest,
+                    shard=shard,
                     dicomweb=dicomweb,
                     query=options.parse_pairs(query, "=", "--query"),
                     headers=options.parse_pairs(dicomweb_header, ":", "--dicomweb-header"),

@@ -18,6 +18,7 @@ from panecho_preprocessing.errors import (
     InvalidRequestError,
     NoUsableVideoError,
     PreprocessingError,
+    RequestCancelledError,
     VideoError,
     VideoErrorCode,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "NoUsableVideoError",
     "Options",
     "PreprocessingError",
+    "RequestCancelledError",
     "StudyClips",
     "VideoError",
     "VideoErrorCode",

@@ -3,6 +3,7 @@
 PreprocessingError
 ├── InvalidRequestError         the request as a whole cannot be answered
 │   └── NoUsableVideoError      none of its files could be used
+├── RequestCancelledError       nobody waits for the answer any more
 └── VideoError                  one file cannot be used; the others can
 
 Messages name a file by its index and say what to do. They hold no value of a DICOM header other than its transfer
@@ -44,6 +45,10 @@ class PreprocessingError(Exception):
 
 class InvalidRequestError(PreprocessingError, ValueError):
     """The request's tensors or parameters are wrong, or ask for too much."""
+
+
+class RequestCancelledError(PreprocessingError):
+    """The caller has gone, or waits no longer."""
 
 
 class NoUsableVideoError(InvalidRequestError):

@@ -1,4 +1,4 @@
-"""What one file may cost. A server's configuration can change each limit."""
+"""What one file and one request may cost. A server's configuration can change each limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of one file; over them its status is TOO_LARGE.
+    """Limits of one file, over which its status is TOO_LARGE, and of one request, over which it is refused.
 
     Attributes:
         max_frame_pixels: rows times columns. The default is a 4K screen capture (4096 x 2160); the largest ultrasound
@@ -15,11 +15,18 @@ class Limits:
         max_video_frames: frames of an AVI, MP4 or MPEG, which can only be reached through those before them. The
             default is five minutes at 30 per second.
         max_inflated_bytes: size of a deflated DICOM once inflated; it may grow a thousandfold.
+        max_files: of a request.
+        max_request_bytes: of all files of a request together. The default is half of what gRPC takes.
+        max_clip_frames: frames of all clips of a request together, 150,528 bytes each. The default is 128 clips of 16
+            frames, 308 MB: what one request may hold in the queue of the model.
     """
 
     max_frame_pixels: int = 4096 * 2160
     max_video_frames: int = 9000
     max_inflated_bytes: int = 1 << 28
+    max_files: int = 1024
+    max_request_bytes: int = 1 << 30
+    max_clip_frames: int = 128 * 16
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> Self:

@@ -26,6 +26,19 @@ _LIMITS = {"num_clips": MAX_NUM_CLIPS, "clip_length": MAX_CLIP_LENGTH, "frame_st
 _CHOICES = {"on_error": get_args(OnError), "mask": get_args(Mask), "decode_scale": get_args(DecodeScale)}
 
 
+# Parameters with which Triton's protocol extensions, and HTTP's own, accompany a request.
+_TRITONS = {
+    "binary_data_output",
+    "classification",
+    "headers",
+    "priority",
+    "sequence_end",
+    "sequence_id",
+    "sequence_start",
+    "timeout",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The choices of one request.
@@ -64,17 +77,17 @@ class Options:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, object]) -> "Options":
-        """Read the options out of a request's parameters; the server's own parameters are passed over.
+        """Read the options out of a request's parameters; Triton's own are passed over.
 
         Args:
             parameters: name to value, as sent: whole numbers may also come as "4" or 4.0.
 
         Raises:
-            InvalidRequestError: a value is wrong, or a name looks like a misspelt option.
+            InvalidRequestError: a value is wrong, or a name is neither an option nor one of Triton's.
         """
         names = [field.name for field in fields(cls)]
         for parameter in parameters:
-            _reject_misspelling(parameter, names)
+            _reject_unknown(parameter, names)
         chosen = {name: parameters[name] for name in names if name in parameters}
         numbers: dict[str, object] = {
             name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS
@@ -120,10 +133,12 @@ def _whole_number(name: str, value: object) -> int:
     raise InvalidRequestError(f"{name}={_show(value)}: must be a whole number from 1 to {_LIMITS[name]}")
 
 
-def _reject_misspelling(parameter: str, names: list[str]) -> None:
+def _reject_unknown(parameter: str, names: list[str]) -> None:
+    if parameter in names or parameter in _TRITONS or parameter.startswith("triton_"):
+        return
     close = difflib.get_close_matches(parameter.lower(), names, n=1, cutoff=0.8)
-    if close and parameter not in names:
-        raise InvalidRequestError(f"unknown parameter {_show(parameter)}: did you mean {close[0]}?")
+    meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+    raise InvalidRequestError(f"unknown parameter {_show(parameter)}: {meant}")
 
 
 def _show(value: object) -> str:

@@ -1,5 +1,6 @@
 """From the bytes of one request to the clips of its study."""
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from threading import Lock
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_preprocessing.clips import opened, pool, sample_clips
-from panecho_preprocessing.errors import InvalidRequestError, NoUsableVideoError, VideoError
+from panecho_preprocessing.errors import InvalidRequestError, NoUsableVideoError, RequestCancelledError, VideoError
 from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.options import Options
 from panecho_preprocessing.quiet import quiet_pydicom
@@ -37,6 +38,7 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
     max_clips: int,
     threads: int = 1,
     limits: Limits | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> StudyClips:
     """Make the clips of every file of a request. A file that cannot be used harms no other.
 
@@ -46,15 +48,19 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
         options: which clips of each file, what of its frames is shown, and whether a bad file fails the request.
         max_clips: how many clips the model takes from one request; each file that opens counts.
         threads: how many files, and how many frames, are worked on at a time; the result is the same.
-        limits: what each file may cost.
+        limits: what each file, and the request, may cost.
+        cancelled: asked before each file whether the work is still wanted.
 
     Raises:
-        InvalidRequestError: sizes and bytes do not fit, there would be too many clips, or a file cannot be used and
-            `options.on_error` is "fail".
+        RequestCancelledError: it is not.
+        InvalidRequestError: sizes and bytes do not fit, there are too many files, bytes or clips, or a file cannot be
+            used and `options.on_error` is "fail".
         NoUsableVideoError: no file can be used.
     """
-    files = _split(video_bytes, video_sizes)
-    work = _Work(options, max_clips, len(files), limits or Limits())
+    limits = limits or Limits()
+    files = _split(video_bytes, video_sizes, limits)
+    max_clips = min(max_clips, limits.max_clip_frames // options.clip_length)
+    work = _Work(options, max_clips, len(files), limits, cancelled)
     with quiet_pydicom(), pool(threads) as videos, pool(threads) as frames:
         run = map if videos is None else videos.map
         outcomes = list(run(lambda file: work.outcome(file, frames), files))
@@ -71,16 +77,21 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
 class _Work:
     """What the files of one request share: options, limits, and the room that the model has for clips."""
 
-    def __init__(self, options: Options, max_clips: int, files: int, limits: Limits) -> None:
+    def __init__(
+        self, options: Options, max_clips: int, files: int, limits: Limits, cancelled: Callable[[], bool]
+    ) -> None:
         self._options = options
         self._max_clips = max_clips
         self._files = files
         self._limits = limits
+        self._cancelled = cancelled
         self._opened = 0
         self._lock = Lock()
 
     def outcome(self, file: memoryview, executor: Executor | None) -> NDArray[np.uint8] | VideoError:
         """Return a file's clips, or why there are none; raise InvalidRequestError when they no longer fit."""
+        if self._cancelled():
+            raise RequestCancelledError("the request was cancelled: nobody waits for its answer")
         try:
             with opened(file, self._limits) as cine:
                 self._take_room()
@@ -94,7 +105,7 @@ class _Work:
             self._opened += 1
             needed = self._opened * self._options.num_clips
         if needed > self._max_clips:
-            raise InvalidRequestError(_no_room(needed, self._max_clips, self._options.num_clips, self._files))
+            raise InvalidRequestError(_no_room(needed, self._max_clips, self._options, self._files))
 
 
 def _require_all(outcomes: list[NDArray[np.uint8] | VideoError]) -> None:
@@ -103,12 +114,21 @@ def _require_all(outcomes: list[NDArray[np.uint8] | VideoError]) -> None:
             raise InvalidRequestError(f"video_sizes[{index}]: {outcome}")
 
 
-def _split(video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64]) -> list[memoryview]:
+def _split(video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64], limits: Limits) -> list[memoryview]:
     """Cut the bytes into files, without copying."""
     if video_bytes.ndim != 1 or video_bytes.dtype != np.uint8:
         raise InvalidRequestError(f"video_bytes is {_describe(video_bytes)}: must be uint8 of one dimension")
     if video_sizes.ndim != 1 or video_sizes.dtype != np.int64:
         raise InvalidRequestError(f"video_sizes is {_describe(video_sizes)}: must be int64 of one dimension")
+    if len(video_sizes) > limits.max_files:
+        raise InvalidRequestError(
+            f"video_sizes names {len(video_sizes)} files, the limit of a request is {limits.max_files}: send fewer"
+        )
+    if len(video_bytes) > limits.max_request_bytes:
+        raise InvalidRequestError(
+            f"video_bytes holds {len(video_bytes)} bytes, the limit of a request is {limits.max_request_bytes}: send "
+            "fewer files, one video per request if need be"
+        )
     sizes: list[int] = video_sizes.tolist()
     if not sizes:
         raise InvalidRequestError("video_sizes is empty: send the size of each file")
@@ -124,13 +144,14 @@ def _split(video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64]) -> li
     return files
 
 
-def _no_room(needed: int, max_clips: int, num_clips: int, files: int) -> str:
+def _no_room(needed: int, max_clips: int, options: Options, files: int) -> str:
+    num_clips, clip_length = options.num_clips, options.clip_length
     fitting = max_clips // num_clips
     split = f"send at most {fitting} videos per request with num_clips={num_clips}, or " if fitting else ""
     return (
         f"the request makes more clips ({needed} or more; up to {files * num_clips} from {files} files) than the "
-        f"limit of {max_clips}: {split}lower num_clips; gather clip_logits of the requests and aggregate them with the "
-        "`postprocessing` model"
+        f"limit of {max_clips} with clip_length={clip_length}: {split}lower num_clips; gather clip_logits of the "
+        "requests and aggregate them with the `postprocessing` model"
     )
 
 

@@ -30,14 +30,20 @@ class TritonPythonModel:
         self.module = torch.jit.load(path, map_location=self.device).eval()  # type: ignore[no-untyped-call] # torch
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Run the requests as one batch; if that fails, each by itself, so that one cannot harm another."""
+        """Run the requests that somebody waits for as one batch; if that fails, each by itself: none harms another."""
+        gone = [request.is_cancelled() for request in requests]
+        wanted = [request for request, cancelled in zip(requests, gone, strict=True) if not cancelled]
+        answers = iter(self._run(wanted) if wanted else [])
+        return [_cancelled() if cancelled else next(answers) for cancelled in gone]
+
+    def _run(self, requests: list[Any]) -> list[Any]:
         try:
             return self._respond(requests)
         except Exception as error:  # noqa: BLE001 - a model may raise anything; it must become a response
             if len(requests) > 1:
-                return [self.execute([request])[0] for request in requests]
+                return [self._run([request])[0] for request in requests]
             pb_utils.Logger.log_error(f"the model failed: {error}")
-            return [_error(f"the model failed: {type(error).__name__}; see the server's log")]
+            return [_error(f"the model failed: {type(error).__name__}; see the server's log", "INTERNAL")]
 
     def _respond(self, requests: list[Any]) -> list[Any]:
         inputs = [[_tensor(request, name) for request in requests] for name in self.inputs]
@@ -69,5 +75,9 @@ def _tensor(request: Any, name: str) -> Tensor:  # noqa: ANN401 - as above
     return torch.from_numpy(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
 
 
-def _error(message: str) -> Any:  # noqa: ANN401 - as above
-    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, pb_utils.TritonError.INTERNAL))
+def _error(message: str, code: str) -> Any:  # noqa: ANN401 - as above
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, getattr(pb_utils.TritonError, code)))
+
+
+def _cancelled() -> Any:  # noqa: ANN401 - as above
+    return _error("the request was cancelled: nobody waits for its answer", "CANCELLED")

@@ -33,3 +33,18 @@ def models_to_load(repository: Path, load: tuple[str, ...]) -> list[str]:
                 f"{repository} holds no model {model!r}; `panecho export --parts` decides what it holds"
             )
     return list(dict.fromkeys([*models, *load]))
+
+
+def profile_options(repository: Path, profile: str | None) -> dict[str, str]:
+    """Return the options that choose a profile; None is each model's config.pbtxt.
+
+    Raises:
+        RepositoryError: No model of the repository knows it. Triton would serve config.pbtxt without a word.
+    """
+    if profile is None:
+        return {}
+    profiles = sorted({path.stem for path in repository.glob("*/configs/*.pbtxt")})
+    if profile not in profiles:
+        known = f"it has {', '.join(profiles)}" if profiles else "it has none; export it again"
+        raise RepositoryError(f"{repository} has no profile {profile!r}: {known}.")
+    return {"model-config-name": profile}

@@ -23,9 +23,19 @@ class Settings:
         model_repository: Folder that ``panecho export`` has made servable.
         load: Models of the repository to load at start besides ``MODELS``, such as ``image_encoder``. A
             repository of the image encoder alone loads that alone.
+        profile: Serving settings for a kind of machine, ``cpu`` or ``gpu`` (docs/serving.md); None is those of each
+            model's config.pbtxt, which suit any.
         model_control: Whether callers over gRPC may load and unload models while the server runs, with Triton's model
             repository API. It also takes new models, and so code to run: for machines of one user, and of ``host``
             only this machine.
+        shared_memory: Whether callers over gRPC may hand over tensors in this machine's shared memory. Who may can have
+            the server read and write regions that are not theirs: for machines of one user, as above.
+        tls_certificate: PEM file of the server's certificate, and those between it and its authority. With it, gRPC
+            is encrypted and nothing else answers at its port. Triton's HTTP has no TLS: it listens on this machine
+            alone then, for a proxy to reach.
+        tls_key: PEM file of its private key.
+        tls_client_ca: PEM file of the authority whose certificates callers over gRPC must have (mTLS); None lets
+            everybody in.
         host: Address to listen on. The default is this machine alone: studies carry patients' data.
         http_port: 0 picks a free one; None is 8000, or the next free one.
         grpc_port: As above, from 8001.
@@ -34,13 +44,18 @@ class Settings:
         ready_timeout: Seconds until every model must be ready.
         exit_timeout: Seconds that running requests are given when the server is stopped.
         options: Further options of ``tritonserver`` by their names without dashes, such as
-            ``{"grpc-use-ssl": "true"}``. They come last, so one that is set above is overridden. HTTP must stay on at
-            ``http_port``: the models are asked there whether they are ready.
+            ``{"grpc-infer-thread-count": "8"}``. They come last, so one that is set above is overridden. HTTP must
+            stay on at ``http_port``: the models are asked there whether they are ready.
     """
 
     model_repository: Path = Path("build/model_repository")
     load: tuple[str, ...] = ()
+    profile: str | None = None
     model_control: bool = False
+    shared_memory: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
     host: str = "127.0.0.1"
     http_port: int | None = None
     grpc_port: int | None = None

@@ -1,13 +1,9 @@
 """Starts and stops ``tritonserver`` as a child that never outlives its parent."""
 
 import json
-import os
 import re
-import secrets
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -16,22 +12,25 @@ from collections.abc import Callable
 from http.client import HTTPResponse
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from panecho_server.backends import LIBRARIES, lay_out_backends
 from panecho_server.errors import StartError
 from panecho_server.ports import choose_port
-from panecho_server.repository import models_to_load
+from panecho_server.processes import environment, kill_group, wait_until_idle
+from panecho_server.repository import models_to_load, profile_options
+from panecho_server.security import check_security, closed_apis, http_host, tls_options
 from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, Settings
+from panecho_server.shared_memory import hide, regions_of, remove
 from panecho_server.wheel import check_numpy, check_platform, find_libpython, find_wheel
 
 POLL_SECONDS = 0.2
-KILL_SECONDS = 5
+RESTART_GRACE = 3.0
+"""Seconds that a server is given to stop when something in it has died: Triton waits for what never answers."""
+
 LOG_LINES_SHOWN = 15
 FAULT = re.compile(r"E[01]|[Ee]rror|\S*tritonserver: ")
 """How a line of the log begins that tells a fault: Triton's errors by date, and what its command line refuses."""
-
-THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 class TritonServer:
@@ -52,18 +51,18 @@ class TritonServer:
         self._wheel = find_wheel()
         self._libpython = find_libpython()
         self._models = models_to_load(settings.model_repository, settings.load)
-        if settings.model_control and settings.host not in THIS_MACHINE:
-            raise StartError(
-                f"model control on {settings.host} would let everybody there run code on this machine; load models "
-                "at start with --load, or restrict the API with a key of yours in `options`."
-            )
+        self._profile = profile_options(settings.model_repository, settings.profile)
+        check_security(settings)
         host = settings.host
-        self.http_port = choose_port(host, settings.http_port, DEFAULT_HTTP_PORT)
+        self.http_host = http_host(settings)
+        self.http_port = choose_port(self.http_host, settings.http_port, DEFAULT_HTTP_PORT)
         self.grpc_port = choose_port(host, settings.grpc_port, DEFAULT_GRPC_PORT, {self.http_port})
         chosen = {self.http_port, self.grpc_port}
         self.metrics_port = choose_port(host, settings.metrics_port, DEFAULT_METRICS_PORT, chosen)
         self._process: subprocess.Popen[bytes] | None = None
         self._backends: Path | None = None
+        self._regions: set[Path] = set()
+        self._log_mode: Literal["wb", "ab"] = "wb"
 
     @property
     def grpc_url(self) -> str:
@@ -73,7 +72,7 @@ class TritonServer:
     @property
     def http_url(self) -> str:
         """Address for HTTP clients."""
-        return f"{self.settings.host}:{self.http_port}"
+        return f"{self.http_host}:{self.http_port}"
 
     @property
     def pid(self) -> int | None:
@@ -93,16 +92,18 @@ class TritonServer:
         lay_out_backends(self._backends, self._wheel, self._libpython)
         self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with self.settings.log_file.open("wb") as log:
+            with self.settings.log_file.open(self._log_mode) as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own command
                     self._command(self._backends),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=_environment([self._backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]),
+                    env=environment([self._backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]),
                     start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we then stop it in order
                 )
             self._wait_until_ready(on_progress)
+            self._regions = regions_of(self._process.pid)
+            hide(self._regions)
         except BaseException:
             self.stop()
             raise
@@ -118,7 +119,7 @@ class TritonServer:
         return {
             "model-repository": self.settings.model_repository,
             "backend-directory": backends,
-            "http-address": self.settings.host,
+            "http-address": self.http_host,
             "grpc-address": self.settings.host,
             "metrics-address": self.settings.host,
             "http-port": self.http_port,
@@ -126,7 +127,9 @@ class TritonServer:
             "metrics-port": self.metrics_port,
             "exit-timeout-secs": self.settings.exit_timeout,
             "model-control-mode": "explicit",
-            **_restrictions(model_control=self.settings.model_control),
+            **self._profile,
+            **closed_apis(self.settings),
+            **tls_options(self.settings),
             **self.settings.options,
         }
 
@@ -168,23 +171,56 @@ class TritonServer:
             parameters = json.load(answer)["parameters"]
         return str(json.loads(parameters["weights"]["string_value"])["notice"])
 
+    def instances(self) -> dict[str, int]:
+        """Return how many processes each Python model should have, of those that say that they are ready."""
+        found = {}
+        for model in self._models:
+            try:
+                with self._get(f"v2/models/{model}/config") as answer:
+                    groups = json.load(answer).get("instance_group", [])
+            except (urllib.error.URLError, OSError):
+                continue
+            if self.is_ready(model):
+                found[model] = sum(group["count"] * max(1, len(group.get("gpus", []))) for group in groups)
+        return found
+
     def wait(self) -> int:
         """Wait until the server's process ends by itself; return its exit status."""
         if self._process is None:
             raise StartError("the server was not started.")
         return self._process.wait()
 
+    def restart(self) -> None:
+        """Start the server again at its ports after something in it has died; its log goes on.
+
+        Raises:
+            StartError: As ``start``.
+        """
+        self._stop(RESTART_GRACE)
+        self._log_mode = "ab"
+        self.start()
+
+    def drain(self) -> None:
+        """Wait until all studies sent have been answered, at most ``exit_timeout`` s; new ones are answered as well."""
+        if self.pid is not None and self.is_running():
+            wait_until_idle(self.pid, self.settings.exit_timeout)
+
     def stop(self) -> None:
         """Let running requests finish, stop the server and all its processes; safe to call twice."""
+        self._stop(self.settings.exit_timeout + 10)
+
+    def _stop(self, grace: float) -> None:
         if self._process is not None:
+            self._regions |= regions_of(self._process.pid)
             self._process.terminate()
             try:
-                self._process.wait(self.settings.exit_timeout + 10)
+                self._process.wait(grace)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
             finally:
-                _kill_group(self._process.pid)
+                kill_group(self._process.pid)
+                remove(self._regions)
         if self._backends is not None:
             shutil.rmtree(self._backends, ignore_errors=True)
 
@@ -202,36 +238,3 @@ class TritonServer:
     ) -> None:
         """Stop the server."""
         self.stop()
-
-
-def _restrictions(*, model_control: bool) -> dict[str, str]:
-    """Return options that close the model repository API: it takes new models too, and so code to run.
-
-    HTTP is closed always: a web page in a browser on this machine could send such a request.
-    """
-    restriction = f"model-repository:key={secrets.token_urlsafe()}"
-    closed = {"http-restricted-api": restriction}
-    return closed if model_control else closed | {"grpc-restricted-protocol": restriction}
-
-
-def _environment(libraries: list[Path]) -> dict[str, str]:
-    """Return the environment in which the Python models find this virtual environment and their libraries.
-
-    Threads of the backbone that wait for each other sleep: OpenMP's default is to keep their cores busy, which others,
-    such as preprocessing, then lack (measured with others' load: 2.98 s instead of 0.84 s for a clip).
-    """
-    search = [*map(str, libraries), os.environ.get("LD_LIBRARY_PATH", "")]
-    path = f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}"
-    ours = {"PATH": path, "LD_LIBRARY_PATH": ":".join(filter(None, search))}
-    return {"OMP_WAIT_POLICY": "passive"} | os.environ | ours
-
-
-def _kill_group(group: int) -> None:
-    """Kill what is left of the server's processes, normally nothing, and wait until it is gone."""
-    deadline = time.monotonic() + KILL_SECONDS
-    try:
-        while time.monotonic() < deadline:
-            os.killpg(group, signal.SIGKILL)
-            time.sleep(POLL_SECONDS / 4)
-    except ProcessLookupError:
-        return

@@ -89,6 +89,7 @@ def restarting(cold_repository: Path, tmp_path: Path) -> Settings:
         metrics_port=metrics,
         log_file=tmp_path / "log",
         exit_timeout=1,
+        shared_memory=True,
     )
 
 

@@ -60,12 +60,20 @@ def test_only_refusals_of_the_file_become_its_status() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "alone"), [([10] * 4, True), ([10] * 5, False), ([2**25], True), ([2**24, 2**24 + 1], False)]
+    ("sizes", "num_clips", "alone"),
+    [
+        ([10] * 4, 4, True),
+        ([10] * 5, 4, False),
+        ([10] * 4, 8, True),
+        ([10] * 4, 9, False),
+        ([2**25], 32, True),
+        ([2**24, 2**24 + 1], 4, False),
+    ],
 )
-def test_small_studies_take_one_request(sizes: list[int], *, alone: bool) -> None:
-    assert in_one_request("auto", sizes) == alone
-    assert in_one_request("one", sizes)
-    assert not in_one_request("per-video", sizes)
+def test_small_studies_take_one_request(sizes: list[int], num_clips: int, *, alone: bool) -> None:
+    assert in_one_request("auto", sizes, num_clips) == alone
+    assert in_one_request("one", sizes, num_clips)
+    assert not in_one_request("per-video", sizes, num_clips)
 
 
 def test_other_weights_half_way_are_refused(description: Description) -> None:

@@ -47,19 +47,16 @@ def folder(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="module")
 def secured(folder: Path, cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     """A server that takes gRPC from holders of a certificate only, and lets few change what it serves."""
-    options = {
-        "grpc-use-ssl": "true",
-        "grpc-use-ssl-mutual": "true",
-        "grpc-root-cert": str(folder / "ca.pem"),
-        "grpc-server-cert": str(folder / "server.pem"),
-        "grpc-server-key": str(folder / "server.key"),
-        "grpc-header-forward-pattern": "frame_rate",
-        "http-header-forward-pattern": "frame_rate",
-        "grpc-restricted-protocol": "model-repository,shared-memory:admin-key=secret",
-    }
-    log_file = tmp_path_factory.mktemp("log") / "tritonserver.log"
     settings = Settings(
-        model_repository=cold_repository, http_port=0, grpc_port=0, metrics_port=0, log_file=log_file, options=options
+        model_repository=cold_repository,
+        tls_certificate=folder / "server.pem",
+        tls_key=folder / "server.key",
+        tls_client_ca=folder / "ca.pem",
+        http_port=0,
+        grpc_port=0,
+        metrics_port=0,
+        log_file=tmp_path_factory.mktemp("log") / "tritonserver.log",
+        options={"grpc-header-forward-pattern": "frame_rate", "http-header-forward-pattern": "frame_rate"},
     )
     with TritonServer(settings) as running:
         yield running

@@ -103,7 +103,8 @@ def test_a_call_under_way_learns_that_the_client_is_closed(silent_url: str) -> N
         ("NOT_FOUND", "Request for unknown model: 'panecho' is not found", IncompatibleServerError),
         ("UNIMPLEMENTED", "Method not found!", IncompatibleServerError),
         ("INTERNAL", "CUDA error", ServerError),
-        ("PERMISSION_DENIED", "no token", RequestError),
+        ("PERMISSION_DENIED", "not yours", RequestError),
+        ("UNAUTHENTICATED", "no token", RequestError),
     ],
 )
 def test_every_status_becomes_ours(status: str, text: str, kind: type[PanEchoError], unused_url: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 import tritonclient.grpc as triton
 from aggregation import Clips, predict, read_heads
+from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 from wire import QUICK, Arrays, infer_study
 
@@ -165,6 +166,34 @@ def test_sizes_that_do_not_add_up(client: Client, cine: Path) -> None:
     assert str(len(data)) in caught.value.message()
 
 
+def aggregate(
+    client: Client, logits: NDArray[np.float32], clip_video: list[int], statuses: list[str]
+) -> triton.InferResult:
+    """Send the logits of clips to the model that aggregates them, by itself."""
+    tensors = {
+        "logits": (logits, "FP32"),
+        "clip_embedding": (np.zeros((len(logits), 768), np.float32), "FP32"),
+        "clip_video": (np.array(clip_video, np.int32), "INT32"),
+        "video_status": (np.array([status.encode() for status in statuses], np.object_), "BYTES"),
+    }
+    inputs = []
+    for name, (array, data_type) in tensors.items():
+        inputs.append(triton.InferInput(name, list(array.shape), data_type))
+        inputs[-1].set_data_from_numpy(array)
+    return client.infer("postprocessing", inputs)
+
+
+def test_a_video_for_which_the_model_gave_no_numbers_is_reported_and_not_averaged(client: Client) -> None:
+    logits = np.random.default_rng(0).normal(size=(3, 58)).astype(np.float32)
+    expected = aggregate(client, logits[2:], [0], ["ok"])
+    logits[0, 7] = np.nan
+    result = aggregate(client, logits, [0, 0, 1], ["ok", "ok"])
+    assert [status.split(b":")[0] for status in result.as_numpy("video_status")] == [b"MODEL_FAILED", b"ok"]
+    for task in TASKS:
+        np.testing.assert_array_equal(result.as_numpy(task.key), expected.as_numpy(task.key))
+        assert np.isnan(result.as_numpy(f"video/{task.key}")[0]).all()
+
+
 def test_aggregation_by_itself_from_gathered_logits(client: Client, cine: Path) -> None:
     """What a caller does who sends a study as several requests."""
     files = [cine.read_bytes(), cine.read_bytes()]
@@ -174,17 +203,7 @@ def test_aggregation_by_itself_from_gathered_logits(client: Client, cine: Path) 
         for file, parameters in zip(files, requests, strict=True)
     ]
     logits = np.concatenate([part["clip_logits"] for part in parts])
-    tensors = {
-        "logits": (logits, "FP32"),
-        "clip_embedding": (np.zeros((3, 768), np.float32), "FP32"),
-        "clip_video": (np.array([0, 0, 1], np.int32), "INT32"),
-        "video_status": (np.array([b"ok", b"ok"], np.object_), "BYTES"),
-    }
-    inputs = []
-    for name, (array, data_type) in tensors.items():
-        inputs.append(triton.InferInput(name, list(array.shape), data_type))
-        inputs[-1].set_data_from_numpy(array)
-    result = client.infer("postprocessing", inputs, outputs=[triton.InferRequestedOutput("EF")])
+    result = aggregate(client, logits, [0, 0, 1], ["ok", "ok"])
     column = next(head for head in read_heads(_tasks_json()) if head.key == "EF").columns
     expected = (logits[:2, column].mean() + logits[2, column].mean()) / 2
     assert result.as_numpy("EF")[0] == pytest.approx(expected, abs=TOLERANCE)

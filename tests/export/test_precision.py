@@ -93,7 +93,7 @@ def test_a_fresh_process_needs_torch_alone(fast: torch.jit.ScriptModule, tmp_pat
     torch.save(clips, tmp_path / "clips")
     arguments = [str(tmp_path / name) for name in ("model.pt", "clips", "outputs")]
     subprocess.run([sys.executable, "-W", "ignore", "-c", LOAD, *arguments], check=True, timeout=120)
-    for a, e in zip(torch.load(tmp_path / "outputs"), outputs(fast, clips), strict=True):
+    for a, e in zip(torch.load(tmp_path / "outputs", weights_only=True), outputs(fast, clips), strict=True):
         torch.testing.assert_close(a, e, rtol=0, atol=1e-5)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aggregation import Clips, InvalidClipsError, predict, read_heads
+from aggregation import Clips, InvalidClipsError, predict, read_clips, read_heads
 from numpy.typing import NDArray
 
 HEADS = read_heads(Path(__file__).parents[2] / "model_repository/postprocessing/1/tasks.json")
@@ -107,7 +107,9 @@ def test_everything_asked_for_has_its_shape_and_type() -> None:
 
 
 def test_no_usable_video_lists_each_status() -> None:
-    with pytest.raises(InvalidClipsError, match="no usable video: 0: NOT_A_VIDEO: x; 1: EMPTY_FILE: y"):
+    with pytest.raises(
+        InvalidClipsError, match=r"could be used: video_sizes\[0\]: NOT_A_VIDEO: x; video_sizes\[1\]: EMPTY_FILE: y"
+    ):
         predict(HEADS, make_clips([], ["NOT_A_VIDEO: x", "EMPTY_FILE: y"]), {"EF"})
 
 
@@ -127,3 +129,43 @@ def test_rows_that_do_not_agree() -> None:
     )
     with pytest.raises(InvalidClipsError, match="logits has 1 clips, clip_embedding 2 and clip_video 2"):
         predict(HEADS, short, {"EF"})
+
+
+@pytest.mark.parametrize("tensor", ["logits", "clip_embedding"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_video_without_finite_numbers_is_reported_and_not_averaged(tensor: str, value: float) -> None:
+    clips = make_clips([0, 0, 1, 1], ["ok", "ok", "NOT_A_CINE: x"])
+    alone = predict(HEADS, clips, {"video/EF"})
+    getattr(clips, tensor)[1, 3] = value
+    usable = clips.finite()
+    assert usable.video_status == [
+        "MODEL_FAILED: the model's numbers for this video are not finite; the exported model may be damaged",
+        "ok",
+        "NOT_A_CINE: x",
+    ]
+    outputs = predict(HEADS, usable, {"EF", "video/EF", "AVStenosis", "embedding"})
+    assert np.isnan(outputs["video/EF"][0]).all()
+    np.testing.assert_array_equal(outputs["video/EF"][1], alone["video/EF"][1])
+    np.testing.assert_array_equal(outputs["EF"], alone["video/EF"][1])
+    assert np.isfinite(outputs["AVStenosis"]).all()
+    assert np.isnan(outputs["embedding"][0]).all()
+
+
+def test_finite_clips_are_left_as_they_are() -> None:
+    clips = make_clips([0, 1], ["ok", "ok"])
+    assert clips.finite() is clips
+
+
+def test_a_study_of_failed_videos_alone_is_refused() -> None:
+    clips = make_clips([0, 1], ["ok", "ok"])
+    clips.logits[:, 0] = np.nan
+    with pytest.raises(
+        InvalidClipsError, match=r"video_sizes\[0\]: MODEL_FAILED: .*; video_sizes\[1\]: MODEL_FAILED: "
+    ):
+        clips.finite()
+
+
+def test_a_status_that_is_no_text() -> None:
+    tensors = {"clip_embedding": np.zeros((1, 768), np.float32), "clip_video": np.zeros(1, np.int32)}
+    with pytest.raises(InvalidClipsError, match="video_status holds bytes that are no UTF-8 text"):
+        read_clips({**tensors, "video_status": np.array([b"\xff"], np.object_)})

@@ -35,8 +35,8 @@ def test_frame_rate_is_a_rate(value: object) -> None:
         Options.from_parameters({"frame_rate": value})
 
 
-def test_parameters_of_the_server_and_others_are_passed_over() -> None:
-    others = {"triton_enable_empty_final_response": True, "sequence_id": 7, "priority": 1, "timeout": 5, "x": None}
+def test_parameters_of_the_server_are_passed_over() -> None:
+    others = {"triton_enable_empty_final_response": True, "sequence_id": 7, "priority": 1, "timeout": 5}
     assert Options.from_parameters(others) == Options()
 
 
@@ -84,6 +84,15 @@ def test_on_error_knows_two_words(value: object) -> None:
 def test_a_misspelt_option_is_not_passed_over(misspelt: str, meant: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"^unknown parameter '{misspelt}': did you mean {meant}\\?$"):
         Options.from_parameters({misspelt: 4})
+
+
+def test_an_unknown_parameter_is_not_passed_over() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        Options.from_parameters({"threshold": 1})
+    assert str(refused.value) == (
+        "unknown parameter 'threshold': there are num_clips, clip_length, frame_stride, frame_rate, mask, "
+        "decode_scale, on_error"
+    )
 
 
 def test_options_made_in_python_are_checked_too() -> None:

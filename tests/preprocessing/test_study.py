@@ -6,8 +6,10 @@ from numpy.typing import NDArray
 
 from panecho_preprocessing import (
     InvalidRequestError,
+    Limits,
     NoUsableVideoError,
     Options,
+    RequestCancelledError,
     StudyClips,
     preprocess_study,
     video_clips,
@@ -17,10 +19,18 @@ from panecho_preprocessing.view import Mask
 TWO = Options(num_clips=2)
 
 
-def study(*files: bytes, options: Options = TWO, max_clips: int = 64, threads: int = 1) -> StudyClips:
+def study(
+    *files: bytes,
+    options: Options = TWO,
+    max_clips: int = 64,
+    threads: int = 1,
+    limits: Limits | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> StudyClips:
     sizes = np.array([len(file) for file in files], dtype=np.int64)
+    content = np.frombuffer(b"".join(files), np.uint8)
     return preprocess_study(
-        np.frombuffer(b"".join(files), np.uint8), sizes, options, max_clips=max_clips, threads=threads
+        content, sizes, options, max_clips=max_clips, threads=threads, limits=limits, cancelled=cancelled
     )
 
 
@@ -122,20 +132,51 @@ def test_too_many_clips_say_how_to_split(sonosite: bytes) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         study(*[sonosite] * 6, options=Options(num_clips=4), max_clips=10)
     assert str(refused.value) == (
-        "the request makes more clips (12 or more; up to 24 from 6 files) than the limit of 10: send at most 2 videos "
-        "per request with num_clips=4, or lower num_clips; gather clip_logits of the requests and aggregate them with "
-        "the `postprocessing` model"
+        "the request makes more clips (12 or more; up to 24 from 6 files) than the limit of 10 with clip_length=16: "
+        "send at most 2 videos per request with num_clips=4, or lower num_clips; gather clip_logits of the requests "
+        "and aggregate them with the `postprocessing` model"
     )
 
 
 def test_one_video_over_the_limit_asks_for_fewer_clips(sonosite: bytes) -> None:
-    with pytest.raises(InvalidRequestError, match=r"than the limit of 3: lower num_clips; gather"):
+    with pytest.raises(InvalidRequestError, match=r"than the limit of 3 with clip_length=16: lower num_clips; gather"):
         study(sonosite, options=Options(num_clips=4), max_clips=3)
 
 
 def test_the_limit_itself_fits_and_bad_files_take_no_room(sonosite: bytes, still: bytes) -> None:
     made = study(still, sonosite, b"", sonosite, still, max_clips=4)
     assert len(made.clips) == 4
+
+
+def test_long_clips_leave_room_for_fewer(sonosite: bytes) -> None:
+    limits = Limits(max_clip_frames=64)
+    long = Options(num_clips=1, clip_length=32)
+    assert study(sonosite, sonosite, options=long, limits=limits).clips.shape[:2] == (2, 32)
+    with pytest.raises(InvalidRequestError, match=r"than the limit of 2 with clip_length=32: send at most 2 videos"):
+        study(sonosite, sonosite, sonosite, options=long, limits=limits)
+
+
+def test_too_many_files_are_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^video_sizes names 3 files, the limit of a request is 2: send few"):
+        study(b"a", b"b", b"c", limits=Limits(max_files=2))
+
+
+def test_too_many_bytes_are_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^video_bytes holds 6 bytes, the limit of a request is 5: send few"):
+        study(b"abc", b"def", limits=Limits(max_request_bytes=5))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_cancelled_work_stops_before_the_next_file(sonosite: bytes, threads: int) -> None:
+    asked: list[bool] = []
+
+    def cancelled() -> bool:
+        asked.append(True)
+        return len(asked) > 2
+
+    with pytest.raises(RequestCancelledError, match="nobody waits"):
+        study(*[sonosite] * 20, threads=threads, cancelled=cancelled)
+    assert 3 <= len(asked) <= 20
 
 
 def test_nothing_is_decoded_beyond_the_limit(sonosite: bytes) -> None:

@@ -1,76 +1,29 @@
 """`panecho serve` as a user runs it: starts, answers, stops, and leaves nothing behind."""
 
+import errno
 import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+import trustme
+from serve import PANECHO, START_TIMEOUT, Serve, running_serve
 
-PANECHO = Path(sys.executable).with_name("panecho")
-START_TIMEOUT = 180
+from panecho_client import Connection, PanEcho, Retry, ServerUnavailableError, Tls
+
 STOP_TIMEOUT = 60
-
-
-class Serve:
-    """A `panecho serve` on free ports."""
-
-    def __init__(self, repository: Path, folder: Path, *arguments: str) -> None:
-        self.log_file = folder / "log" / "tritonserver.log"
-        self.output = folder / "output"
-        ports = [f"--{kind}-port=0" for kind in ("grpc", "http", "metrics")]
-        files = [f"--model-repository={repository}", f"--log-file={self.log_file}"]
-        command = [str(PANECHO), "serve", *files, *ports, *arguments]
-        with self.output.open("wb") as output:
-            environment = os.environ | {"http_proxy": "http://127.0.0.1:9"}  # a proxy that answers nothing
-            self.process = subprocess.Popen(
-                command, stdout=output, stderr=output, start_new_session=True, env=environment
-            )
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while "Ctrl-C stops it" not in self.output.read_text():
-            assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < deadline, self.output.read_text()
-            time.sleep(0.2)
-
-    def http_get(self, path: str) -> int:
-        address = re.search(r"http://\S+:\d+", self.output.read_text())
-        assert address
-        with urllib.request.urlopen(f"{address[0]}{path}", timeout=10) as answer:  # noqa: S310 - our own server
-            return int(answer.status)
-
-    def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def names(self) -> set[str]:
-        """Names of the processes of the family; one may end at any time, such as a shell that has done its work."""
-        found = set()
-        for process in self.family():
-            with suppress(psutil.NoSuchProcess):
-                found.add(process.name())
-        return found
 
 
 @pytest.fixture
 def serve(repository: Path, tmp_path: Path) -> Iterator[Serve]:
-    running = Serve(repository, tmp_path, "--load=image_encoder", "--load=doubling")
-    running.wait_until_ready()
-    family = running.family()
-    yield running
-    for process in family:
-        if process.is_running():
-            process.kill()
-    running.process.kill()
-    running.process.wait()
+    with running_serve(repository, tmp_path, "--load=image_encoder", "--load=doubling") as running:
+        yield running
 
 
 def assert_all_gone(family: list[psutil.Process]) -> None:
@@ -92,6 +45,35 @@ def test_ctrl_c_leaves_no_process(serve: Serve) -> None:
     assert "successfully loaded" in serve.log_file.read_text()
     for told in (serve.output, serve.log_file):
         assert "STAND-IN WEIGHTS" in told.read_text()
+
+
+@pytest.mark.slow
+def test_with_a_certificate_grpc_is_encrypted_and_http_stays_on_this_machine(
+    cold_repository: Path, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "server.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "server.key")
+    files = [f"--tls-certificate={tmp_path / 'server.pem'}", f"--tls-key={tmp_path / 'server.key'}"]
+    with running_serve(cold_repository, tmp_path, "--host=0.0.0.0", *files) as serve:
+        told = serve.output.read_text()
+        port = re.search(r"gRPC +0\.0\.0\.0:(\d+) with TLS", told)
+        assert port
+        url = f"127.0.0.1:{port[1]}"
+        with PanEcho(Connection(url=url, tls=Tls(root_certificates=tmp_path / "ca.pem"))) as panecho:
+            assert len(panecho.tasks) == 40
+        for tls in (None, Tls()):  # not encrypted, and without this authority
+            connection = Connection(url=url, tls=tls, connect_timeout=5, retry=Retry(seconds=0))
+            with PanEcho(connection) as panecho, pytest.raises(ServerUnavailableError):
+                _ = panecho.tasks
+        assert serve.http_get("/v2/health/ready") == 200
+        http = re.search(r"http://127\.0\.0\.1:(\d+)", told)
+        assert http
+        with socket.socket() as another:  # every address 127.… is this machine; 0.0.0.0 would take this one as well
+            assert another.connect_ex(("127.0.0.2", int(http[1]))) == errno.ECONNREFUSED
+            assert "Not encrypted" not in told
 
 
 @pytest.mark.slow

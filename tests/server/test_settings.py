@@ -1,17 +1,24 @@
-"""What is loaded at start, what ``tritonserver`` is told besides, and what a network may not do."""
+"""What is loaded at start, what ``tritonserver`` is told besides, and what callers may not do."""
 
 import json
+import os
+import signal
+import stat
 import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 import tritonclient.grpc as triton
+from raw_requests import grpc_answers, http_status
+from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
 from panecho_server import Settings, StartError, TritonServer
+from panecho_server.shared_memory import regions_of
 
 UPLOADED = "uploaded"
 CONFIG = {
@@ -20,6 +27,36 @@ CONFIG = {
     "output": [{"name": "answered", "data_type": "TYPE_FP32", "dims": [1]}],
     "instance_group": [{"kind": "KIND_CPU"}],
 }
+
+METHODS = service_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods_by_name
+CLOSED_METHODS = {
+    "RepositoryIndex",
+    "RepositoryModelLoad",
+    "RepositoryModelUnload",
+    "SystemSharedMemoryStatus",
+    "SystemSharedMemoryRegister",
+    "SystemSharedMemoryUnregister",
+    "CudaSharedMemoryStatus",
+    "CudaSharedMemoryRegister",
+    "CudaSharedMemoryUnregister",
+    "TraceSetting",
+    "LogSettings",
+}
+CLOSED_PATHS = (
+    "POST /v2/repository/index",
+    "POST /v2/repository/models/image_encoder/load",
+    "POST /v2/repository/models/panecho/unload",
+    "GET /v2/systemsharedmemory/status",
+    "POST /v2/systemsharedmemory/region/r/register",
+    "POST /v2/systemsharedmemory/unregister",
+    "GET /v2/cudasharedmemory/status",
+    "POST /v2/cudasharedmemory/region/r/register",
+    "POST /v2/cudasharedmemory/unregister",
+    "GET /v2/trace/setting",
+    "POST /v2/models/panecho/trace/setting",
+    "GET /v2/logging",
+    "POST /v2/logging",
+)
 
 
 def settings_of(cold_repository: Path, log_file: Path, **others: object) -> Settings:
@@ -86,6 +123,64 @@ def test_nobody_uploads_a_model_over_http(on_a_network: TritonServer, server: Tr
         assert not (tmp_path / "proof").exists()
 
 
+def refused_methods(url: str) -> set[str]:
+    """Send an empty message to every method; return those that say that they are closed."""
+    refused = set()
+    with grpc.insecure_channel(url) as channel:
+        for name, method in METHODS.items():
+            path = f"/inference.GRPCInferenceService/{name}"
+            try:
+                if method.client_streaming:
+                    list(channel.stream_stream(path)(iter([b""]), timeout=10))
+                else:
+                    channel.unary_unary(path)(b"", timeout=10)
+            except grpc.RpcError as error:
+                if "This protocol is restricted" in error.details():
+                    refused.add(name)
+    return refused
+
+
+@pytest.mark.slow
+def test_apis_that_no_prediction_needs_are_closed(on_a_network: TritonServer) -> None:
+    assert refused_methods(f"127.0.0.1:{on_a_network.grpc_port}") == CLOSED_METHODS
+    assert {http_status(on_a_network.http_port, call) for call in CLOSED_PATHS} == {403}
+
+
+def test_settings_open_apis_over_grpc_alone(server: TritonServer) -> None:
+    assert refused_methods(server.grpc_url) == {"TraceSetting", "LogSettings"}
+    assert {http_status(server.http_port, call) for call in CLOSED_PATHS} == {403}
+
+
+@pytest.mark.slow
+def test_what_other_users_read_on_the_command_line_opens_nothing(on_a_network: TritonServer) -> None:
+    command = Path(f"/proc/{on_a_network.pid}/cmdline").read_bytes().decode().split("\0")
+    http, grpc_ = (part.partition(":")[2] for part in command if "-restricted-" in part)
+    name, _, value = http.partition("=")
+    assert http_status(on_a_network.http_port, "GET /v2/logging", f"{name}: {value}") != 200
+    for part in value.splitlines():
+        assert http_status(on_a_network.http_port, "GET /v2/logging", f"{name}: {part}") == 403
+    name, _, value = grpc_.partition("=")
+    assert grpc_answers(on_a_network.grpc_port, "ServerLive", ("a", "b"))
+    assert not grpc_answers(on_a_network.grpc_port, "LogSettings", (f"triton-grpc-protocol-{name}", value))
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"host": "0.0.0.0", "shared_memory": True}, "would let everybody there use this machine's memory"),  # noqa: S104 - as above
+        ({"tls_certificate": Path(__file__)}, "both a certificate and its key"),
+        ({"tls_client_ca": Path(__file__)}, "--tls-client-ca goes with --tls-certificate"),
+        ({"tls_certificate": Path("no.pem"), "tls_key": Path(__file__)}, r"no\.pem: no such file"),
+        ({"tls_certificate": Path(__file__), "tls_key": Path(__file__)}, "are no certificate and its private key"),
+    ],
+)
+def test_settings_that_would_not_protect_are_refused(
+    cold_repository: Path, tmp_path: Path, settings: dict[str, object], says: str
+) -> None:
+    with pytest.raises(StartError, match=says):
+        TritonServer(settings_of(cold_repository, tmp_path / "log", **settings))
+
+
 def test_model_control_stays_on_this_machine(cold_repository: Path, tmp_path: Path) -> None:
     settings = settings_of(cold_repository, tmp_path / "log", host="0.0.0.0", model_control=True)  # noqa: S104 - as above
     with pytest.raises(StartError, match="run code"):
@@ -96,3 +191,21 @@ def test_an_unknown_option_is_named(cold_repository: Path, tmp_path: Path) -> No
     settings = settings_of(cold_repository, tmp_path / "log", options={"no-such-option": "1"})
     with pytest.raises(StartError, match="unrecognized option '--no-such-option=1'"):
         TritonServer(settings).start()
+
+
+@pytest.mark.slow
+def test_memory_that_holds_studies_is_for_the_servers_user_alone(on_a_network: TritonServer) -> None:
+    regions = regions_of(on_a_network.pid or 0)
+    assert len(regions) >= 4  # two instances of preprocessing, one of each other model
+    assert {stat.S_IMODE(region.stat().st_mode) for region in regions} == {0o600}
+
+
+@pytest.mark.slow
+def test_a_killed_server_leaves_no_memory_behind(on_a_network: TritonServer) -> None:
+    """The last test here: it ends the server of the others."""
+    assert on_a_network.pid
+    regions = regions_of(on_a_network.pid)
+    os.kill(on_a_network.pid, signal.SIGKILL)
+    on_a_network.stop()
+    assert regions
+    assert [region for region in regions if region.exists()] == []

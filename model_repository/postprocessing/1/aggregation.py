@@ -5,15 +5,17 @@ the mean of its videos' predictions. Plain numpy; knows nothing of Triton.
 """
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray: TypeAlias = NDArray[np.float32]
+
+MODEL_FAILED = "MODEL_FAILED: the model's numbers for this video are not finite; the exported model may be damaged"
 
 
 class InvalidClipsError(ValueError):
@@ -85,13 +87,39 @@ class Clips:
                 "logits has {} clips, clip_embedding {} and clip_video {}; send one row of each per clip.".format(*rows)
             )
         if rows[0] == 0:
-            statuses = "; ".join(f"{index}: {status}" for index, status in enumerate(self.video_status))
-            raise InvalidClipsError(f"no usable video: {statuses or 'none was sent'}")
+            raise InvalidClipsError(self._no_usable_video())
         if self.clip_video.min() < 0 or self.clip_video.max() >= len(self.video_status):
             raise InvalidClipsError(
                 f"clip_video holds {self.clip_video.min()} to {self.clip_video.max()}, "
                 f"but video_status names {len(self.video_status)} videos; indices start at 0."
             )
+
+    def finite(self) -> Self:
+        """Return the clips without those of videos for which the model gave a NaN or an infinity, whose status says so.
+
+        Raises:
+            InvalidClipsError: Nothing is left, or the parts do not belong together.
+        """
+        self.check()
+        failed = ~(np.isfinite(self.logits).all(axis=1) & np.isfinite(self.clip_embedding).all(axis=1))
+        videos = set(self.clip_video[failed].tolist())
+        if not videos:
+            return self
+        left = ~np.isin(self.clip_video, list(videos))
+        kept = replace(
+            self,
+            logits=self.logits[left],
+            clip_embedding=self.clip_embedding[left],
+            clip_video=self.clip_video[left],
+            video_status=[MODEL_FAILED if n in videos else status for n, status in enumerate(self.video_status)],
+        )
+        kept.check()
+        return kept
+
+    def _no_usable_video(self) -> str:
+        """Return what preprocessing says as well."""
+        lines = "; ".join(f"video_sizes[{index}]: {status}" for index, status in enumerate(self.video_status))
+        return f"no file of this request could be used: {lines or 'none was sent'}"
 
     def video_means(self, rows: FloatArray) -> NDArray[np.float64]:
         """Return the mean over each video's clips of ``rows`` [K, C] as [N, C]; NaN for a video without clips."""
@@ -101,12 +129,31 @@ class Clips:
         return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
+def read_clips(tensors: Mapping[str, NDArray[Any]]) -> Clips:
+    """Return the clips that a request's tensors make; a model without heads sends no logits.
+
+    Raises:
+        InvalidClipsError: A status is no UTF-8 text.
+    """
+    try:
+        statuses = [status.decode() for status in tensors["video_status"]]
+    except UnicodeDecodeError as error:
+        raise InvalidClipsError(f"video_status holds bytes that are no UTF-8 text: {error.reason}.") from error
+    logits = tensors.get("logits", np.empty((len(tensors["clip_embedding"]), 0), np.float32))
+    return Clips(
+        logits=logits,
+        clip_embedding=tensors["clip_embedding"],
+        clip_video=tensors["clip_video"],
+        video_status=statuses,
+    )
+
+
 def predict(heads: Sequence[Head], clips: Clips, outputs: Collection[str]) -> dict[str, FloatArray]:
     """Return the requested outputs of a study.
 
     Args:
         heads: As ``read_heads`` gives them.
-        clips: The study's clips.
+        clips: The study's clips, all ``finite``.
         outputs: Names wanted: ``<task>`` [C], ``video/<task>`` [N, C] and ``embedding`` [N, 768].
 
     Returns:

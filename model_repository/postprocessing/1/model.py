@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from aggregation import Clips, InvalidClipsError, predict, read_heads
+from aggregation import MODEL_FAILED, InvalidClipsError, predict, read_clips, read_heads
 
 
 class TritonPythonModel:
@@ -26,17 +26,20 @@ class TritonPythonModel:
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed
         inputs = {name: _input(request, name) for name in self.inputs}
-        inputs.setdefault("logits", np.empty((len(inputs["clip_embedding"]), 0), np.float32))  # without heads
         requested = set(request.requested_output_names())
-        handed_through = {"clip_logits": "logits", "clip_video": "clip_video", "video_status": "video_status"}
         try:
-            statuses = [status.decode() for status in inputs["video_status"]]
-            outputs = predict(self.heads, Clips(**inputs | {"video_status": statuses}), requested)
+            clips = read_clips(inputs)
+            usable = clips.finite()
+            outputs = predict(self.heads, usable, requested)
         except InvalidClipsError as error:
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's
             return _error(f"postprocessing failed: {type(error).__name__}", pb_utils.TritonError.INTERNAL)
-        outputs |= {name: inputs[source] for name, source in handed_through.items() if name in requested}
+        if usable is not clips:
+            pb_utils.Logger.log_error(MODEL_FAILED)
+        status = np.array([text.encode() for text in usable.video_status], np.object_)
+        handed_through = {"clip_logits": clips.logits, "clip_video": clips.clip_video, "video_status": status}
+        outputs |= {name: array for name, array in handed_through.items() if name in requested}
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
 
 

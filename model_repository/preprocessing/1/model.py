@@ -6,8 +6,18 @@ from typing import Any
 import cv2
 import numpy as np
 import triton_python_backend_utils as pb_utils
+from metrics import Metrics
+from numpy.typing import NDArray
 
-from panecho_preprocessing import InvalidRequestError, Limits, Options, preprocess_study, threads_per_instance
+from panecho_preprocessing import (
+    InvalidRequestError,
+    Limits,
+    Options,
+    RequestCancelledError,
+    StudyClips,
+    preprocess_study,
+    threads_per_instance,
+)
 
 
 class TritonPythonModel:
@@ -22,6 +32,7 @@ class TritonPythonModel:
         self.limits = Limits.from_parameters(parameters)
         instances = sum(group["count"] for group in config["instance_group"])
         self.threads = int(parameters.get("threads", threads_per_instance(instances)))
+        self.metrics = Metrics(args["model_name"])
         cv2.setNumThreads(1)  # several frames at a time, each in one thread
 
     def execute(self, requests: list[Any]) -> list[Any]:
@@ -30,16 +41,12 @@ class TritonPythonModel:
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed
         try:
-            study = preprocess_study(
-                _input(request, "video_bytes"),
-                _input(request, "video_sizes"),
-                Options.from_parameters(self.defaults | json.loads(request.parameters())),
-                max_clips=self.max_clips,
-                threads=self.threads,
-                limits=self.limits,
-            )
+            video_bytes = _input(request, "video_bytes")
+            study = self.metrics.count(video_bytes.size, lambda: self._preprocess(request, video_bytes))
         except InvalidRequestError as error:
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)
+        except RequestCancelledError as error:
+            return _error(str(error), pb_utils.TritonError.CANCELLED)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's
             return _error(f"preprocessing failed: {type(error).__name__}", pb_utils.TritonError.INTERNAL)
         status = np.array([text.encode() for text in study.video_status], dtype=np.object_)
@@ -49,6 +56,17 @@ class TritonPythonModel:
                 pb_utils.Tensor("clip_video", study.clip_video),
                 pb_utils.Tensor("video_status", status),
             ]
+        )
+
+    def _preprocess(self, request: Any, video_bytes: NDArray[np.uint8]) -> StudyClips:  # noqa: ANN401 - as above
+        return preprocess_study(
+            video_bytes,
+            _input(request, "video_sizes"),
+            Options.from_parameters(self.defaults | json.loads(request.parameters())),
+            max_clips=self.max_clips,
+            threads=self.threads,
+            limits=self.limits,
+            cancelled=request.is_cancelled,
         )
 
 

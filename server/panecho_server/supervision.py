@@ -1,0 +1,64 @@
+"""Keeps a server answering.
+
+Triton starts no process of a Python model again that has died, and says all the same that the model is ready; each
+request that needs it fails (python_backend; seen in 24.10). So the processes are counted here, and the whole server is
+started again when one is missing, or when ``tritonserver`` itself has ended.
+"""
+
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from panecho_server.errors import ServerError
+from panecho_server.processes import model_processes
+from panecho_server.tritonserver import TritonServer
+
+POLL_SECONDS = 1.0
+RESTARTS = 5
+RESTART_WINDOW = 600.0
+"""So many restarts within so many seconds, and no more: then something is wrong that a restart does not mend."""
+
+
+def supervise(server: TritonServer, on_event: Callable[[str], None]) -> NoReturn:
+    """Start a running server again whenever it, or a process of one of its models, has died; until interrupted.
+
+    Args:
+        server: A started server.
+        on_event: Called with what happened, and when the server is ready again.
+
+    Raises:
+        ServerError: It died too often.
+        StartError: It does not start again.
+    """
+    restarts: list[float] = []
+    while True:
+        reason = wait_for_death(server)
+        restarts = [at for at in restarts if time.monotonic() - at < RESTART_WINDOW] + [time.monotonic()]
+        if len(restarts) > RESTARTS:
+            raise ServerError(
+                f"{reason}, for the {len(restarts)}th time within minutes; see {server.settings.log_file}."
+            )
+        on_event(f"{reason}; starting the server again.")
+        begun = time.monotonic()
+        server.restart()
+        on_event(f"Every model is ready again after {time.monotonic() - begun:.0f} s.")
+
+
+def wait_for_death(server: TritonServer) -> str:
+    """Return what has died, once something has."""
+    suspected: set[str] = set()
+    while server.is_running():
+        dead = dead_models(server)
+        if dead & suspected:  # seen twice: a model that is being unloaded is neither ready nor complete for long
+            return f"a process of the model {', '.join(sorted(dead & suspected))} has died"
+        suspected = dead
+        time.sleep(POLL_SECONDS)
+    return f"tritonserver ended by itself with status {server.wait()}"
+
+
+def dead_models(server: TritonServer) -> set[str]:
+    """Return the models that say they are ready and have fewer processes than instances."""
+    if server.pid is None:
+        return set()
+    processes = model_processes(server.pid)
+    return {model for model, count in server.instances().items() if processes[model] < count}

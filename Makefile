@@ -5,18 +5,20 @@ BIN := .venv/bin
 MODEL_REPOSITORY ?= build/model_repository
 CHECKPOINT ?=
 FUZZ ?=
+LOAD ?=
+LOCK ?=
 FILES ?= ../shared/data
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.venv/installed: pyproject.toml constraints.txt scripts/setup
+.venv/installed: pyproject.toml requirements.lock scripts/setup
 	scripts/setup
 	@touch $@
 
 .PHONY: setup
-setup: .venv/installed ## Make .venv with everything (about 5 GB; some minutes)
+setup: .venv/installed ## Make .venv with everything (about 6 GB; some minutes)
 
 .PHONY: demo
 demo: setup ## A real echo study through a real server: export, serve, predict, stop (CHECKPOINT=path for real weights)
@@ -43,6 +45,25 @@ test-fast: setup ## Run the tests that take less than about ten seconds each
 fuzz: setup ## Feed broken files to the preprocessing for a minute (FUZZ="--count 10000 --seconds 900" for more)
 	$(BIN)/python tests/fuzz/fuzz_preprocessing.py $(FUZZ)
 
+.PHONY: load-test
+load-test: setup ## Load an embedded server until it is too much; the knee and a report in build/load-test
+	$(BIN)/python -m load_tests.run $(LOAD)
+
+.PHONY: validate-deploy
+validate-deploy: setup ## Check everything in deploy/ and docker-compose.yml against its schema
+	scripts/validate/dockerfiles
+	scripts/validate/compose
+	scripts/validate/kubernetes
+	scripts/validate/prometheus
+
+.PHONY: audit
+audit: setup ## Look for known vulnerabilities in every locked package
+	$(BIN)/python scripts/audit.py
+
+.PHONY: sbom
+sbom: setup ## Write a CycloneDX bill of materials into build/sbom.json
+	$(BIN)/python scripts/sbom.py
+
 .PHONY: benchmark
 benchmark: setup ## Compare the preprocessing with pydicom, dcmtk and FFmpeg on the same files
 	$(BIN)/python benchmarks/preprocessing.py
@@ -55,7 +76,7 @@ pictures: setup ## Draw the pictures of docs/masking.md (FILES=folder with the t
 lint: setup ## Check style, types and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy benchmarks client export preprocessing server scripts model_repository/postprocessing/1/aggregation.py tests
+	$(BIN)/mypy benchmarks client export load_tests preprocessing server scripts deploy/docker/*.py model_repository/postprocessing/1/aggregation.py tests
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.rendering --check model_repository
 
@@ -65,13 +86,17 @@ format: setup ## Format the code
 	$(BIN)/ruff format .
 
 .PHONY: render
-render: setup ## Write tasks.json and the task-shaped parts of every config.pbtxt from the task table
+render: setup ## Write tasks.json, the task-shaped parts of every config.pbtxt, and the rules for Kubernetes, from their sources
 	$(BIN)/python -m panecho_export.rendering model_repository
+	deploy/kubernetes/monitoring/render > deploy/kubernetes/monitoring/prometheusrule.yaml
 
 .PHONY: lock
-lock: setup ## Write constraints.txt from what is installed
-	{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v '^numpy='; grep '^numpy=' constraints.txt; } > constraints.txt.new
-	mv constraints.txt.new constraints.txt
+lock: setup ## Write requirements.lock and constraints.txt from pyproject.toml (LOCK=--upgrade for newer versions)
+	scripts/lock $(LOCK)
+
+.PHONY: lock-images
+lock-images: setup ## Write the lock files of the images from pyproject.toml and constraints.txt
+	$(BIN)/python deploy/docker/lock.py
 
 .PHONY: clean
 clean: ## Remove exported models, logs and caches (not .venv)

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Entry point of the server image: becomes ``tritonserver`` on a mounted PanEcho model repository.
+
+Arguments are further options of ``tritonserver``; they come last, so one that is set here is overridden. Environment:
+
+- ``MODEL_REPOSITORY``: folder that ``panecho export`` has made servable.
+- ``LOAD_MODELS``: models to load besides those of a study, such as ``image_encoder``; separated by blanks.
+- ``PROFILE``: serving settings for a kind of machine, ``cpu`` or ``gpu``; without it, those that suit any.
+- ``ADMIN_KEY_FILE``: file with the key that opens the closed APIs (header ``admin-key`` over HTTP,
+  ``triton-grpc-protocol-admin-key`` over gRPC). Without it nobody can open them.
+- ``HTTP_MAX_INPUT_SIZE``: bytes that the body of an HTTP request may have; Triton before 25.06 knows no such limit.
+- ``EXIT_TIMEOUT_SECS``: seconds that running requests are given when the server is stopped.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from panecho_server import RepositoryError, Settings
+from panecho_server.repository import models_to_load, profile_options
+from panecho_server.security import CLOSED_APIS, closed_apis
+
+KEY = re.compile(r"[A-Za-z0-9_-]{16,}")
+
+
+def main() -> None:
+    """Replace this process with ``tritonserver``, so that signals reach it."""
+    try:
+        command = ["tritonserver", *options(), *sys.argv[1:]]
+    except (RepositoryError, ValueError) as error:
+        sys.exit(f"panecho-triton: {error}")
+    os.execvp(command[0], command)  # noqa: S606 - our own command
+
+
+def options() -> list[str]:
+    """Return the options that this environment asks for.
+
+    Raises:
+        RepositoryError: There is no servable repository, or it lacks a model.
+        ValueError: A variable, or the file that it names, holds what it should not; the text names it.
+    """
+    repository = Path(os.environ["MODEL_REPOSITORY"])
+    models = models_to_load(repository, tuple(os.environ.get("LOAD_MODELS", "").split()))
+    given: dict[str, object] = {
+        "model-repository": repository,
+        "model-control-mode": "explicit",
+        "exit-timeout-secs": number("EXIT_TIMEOUT_SECS", Settings.exit_timeout),
+        **restrictions(),
+        **profile_options(repository, os.environ.get("PROFILE") or None),
+    }
+    if "HTTP_MAX_INPUT_SIZE" in os.environ:
+        given["http-max-input-size"] = number("HTTP_MAX_INPUT_SIZE")
+    load = [f"--load-model={model}" for model in models]
+    return ["--disable-auto-complete-config", *load, *(f"--{name}={value}" for name, value in given.items())]
+
+
+def restrictions() -> dict[str, str]:
+    """Return options that close APIs to who lacks the key of ``ADMIN_KEY_FILE``, or to everybody without one."""
+    path = os.environ.get("ADMIN_KEY_FILE")
+    if path is None:
+        return closed_apis(Settings())
+    try:
+        key = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"ADMIN_KEY_FILE={path} cannot be read by user {os.getuid()}: {error.strerror}.") from error
+    if not KEY.fullmatch(key):
+        raise ValueError(
+            f"ADMIN_KEY_FILE={path} must hold at least 16 letters, digits, - or _; make one: openssl rand -hex 32"
+        )
+    closed = f"{','.join(CLOSED_APIS)}:admin-key={key}"
+    return {"http-restricted-api": closed, "grpc-restricted-protocol": closed}
+
+
+def number(variable: str, default: int = 0) -> int:
+    """Return a variable's value, a whole number of at least 1, or ``default``."""
+    value = os.environ.get(variable, str(default))
+    if not value.isascii() or not value.isdecimal() or int(value) < 1:
+        raise ValueError(f"{variable}={value} must be a whole number of at least 1.")
+    return int(value)
+
+
+if __name__ == "__main__":
+    main()

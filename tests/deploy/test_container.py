@@ -1,0 +1,182 @@
+"""The scripts of the server image, with the real embedded server in the place of NVIDIA's."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tritonclient.grpc as triton_grpc
+
+from panecho_client import PanEcho
+from panecho_server import Settings
+from panecho_server.backends import LIBRARIES, lay_out_backends
+from panecho_server.ports import choose_port
+from panecho_server.wheel import find_libpython, find_wheel
+
+ROOT = Path(__file__).parents[2]
+DOCKER = ROOT / "deploy/docker"
+KEY = "a-key-for-tests-0123456789"
+START_SECONDS = 120
+
+
+class Container:
+    """What runs in the server image, with the embedded server's `tritonserver` and backends in NVIDIA's place."""
+
+    def __init__(self, repository: Path, folder: Path) -> None:
+        wheel, libpython = find_wheel(), find_libpython()
+        backends = folder / "backends"
+        lay_out_backends(backends, wheel, libpython)
+        (folder / "bin").mkdir()
+        (folder / "bin/tritonserver").symlink_to(wheel.tritonserver)
+        key = folder / "key"
+        key.write_text(KEY)
+        host = Settings.host
+        self.http_port = choose_port(host, 0, 0)
+        self.grpc_port = choose_port(host, 0, 0, {self.http_port})
+        libraries = [str(backends / LIBRARIES), str(wheel.libraries), str(libpython.parent)]
+        self.environment = {
+            "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "LD_LIBRARY_PATH": ":".join(libraries),
+            "MODEL_REPOSITORY": str(repository),
+            "ADMIN_KEY_FILE": str(key),
+            "OMP_WAIT_POLICY": "passive",
+            "http_proxy": "http://127.0.0.1:9",  # answers nothing
+        }
+        options = [f"--backend-directory={backends}", "--allow-metrics=false"]
+        for kind, port in (("http", self.http_port), ("grpc", self.grpc_port)):
+            options += [f"--{kind}-address={host}", f"--{kind}-port={port}"]
+        self.log_file = folder / "log"
+        with self.log_file.open("wb") as log:
+            self.process = subprocess.Popen(
+                [DOCKER / "start.py", *options], env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def health(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [str(DOCKER / "healthcheck.py"), f"http://{Settings.host}:{self.http_port}"]
+        return subprocess.run(
+            command, env=self.environment | variables, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while self.health().returncode:
+            assert self.process.poll() is None, self.log_file.read_text()
+            assert time.monotonic() < deadline, self.log_file.read_text()
+            time.sleep(0.2)
+
+    def http(self, path: str, key: str | None = None) -> tuple[int, Any]:
+        """POST nothing; return the status and the JSON of the answer."""
+        headers = {"admin-key": key} if key else {}
+        url = f"http://{Settings.host}:{self.http_port}/v2/{path}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(urllib.request.Request(url, b"", headers), timeout=30) as answer:
+                return int(answer.status), json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
+
+
+@pytest.fixture(scope="module")
+def container(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    running = Container(cold_repository, tmp_path_factory.mktemp("container"))
+    try:
+        running.wait_until_healthy()
+        yield running
+    finally:
+        if running.process.poll() is None:
+            os.killpg(running.process.pid, signal.SIGKILL)
+            running.process.wait()
+
+
+def test_every_model_is_asked_by_the_health_check(container: Container) -> None:
+    done = container.health()
+
+    assert (done.returncode, done.stdout) == (0, "ready: preprocessing, backbone, postprocessing, panecho\n")
+
+
+def test_a_model_that_is_not_ready_is_unhealthy(container: Container) -> None:
+    done = container.health(LOAD_MODELS="image_encoder")
+
+    assert (done.returncode, done.stderr) == (1, "not ready: image_encoder\n")
+
+
+def test_an_unloaded_model_is_unhealthy(container: Container) -> None:
+    assert container.http("repository/models/postprocessing/unload", KEY)[0] == 200
+    deadline = time.monotonic() + 30
+    while (done := container.health()).returncode == 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    try:
+        assert done.returncode == 1
+        assert "postprocessing" in done.stderr
+    finally:
+        assert container.http("repository/models/postprocessing/load", KEY)[0] == 200
+    container.wait_until_healthy()
+
+
+def test_nobody_listening_is_unhealthy(container: Container) -> None:
+    done = subprocess.run(
+        [DOCKER / "healthcheck.py", "http://127.0.0.1:9"],
+        env=container.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "not ready: preprocessing, backbone, postprocessing, panecho\n")
+
+
+def test_a_study_is_served(container: Container, cine: Path) -> None:
+    with PanEcho(f"{Settings.host}:{container.grpc_port}") as panecho:
+        study = panecho.predict_study(cine, tasks=["EF"])
+
+    assert [video.status for video in study.videos] == ["ok"]
+    assert 0 < float(study["EF"].value) < 100
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "repository/index",
+        "repository/models/panecho/unload",
+        "systemsharedmemory/region/x/register",
+        "trace/setting",
+        "logging",
+    ],
+)
+def test_closed_apis_ask_for_the_key_over_http(container: Container, path: str) -> None:
+    for key in (None, "another-key-0123456789"):
+        status, answer = container.http(path, key)
+        assert status == 403
+        assert answer == {"error": "This API is restricted, expecting header 'admin-key'"}
+
+
+def test_the_key_opens_a_closed_api(container: Container) -> None:
+    status, index = container.http("repository/index", KEY)
+
+    assert status == 200
+    assert {"name": "panecho", "version": "1", "state": "READY"} in index
+
+
+def test_closed_apis_ask_for_the_key_over_grpc(container: Container) -> None:
+    client = triton_grpc.InferenceServerClient(f"{Settings.host}:{container.grpc_port}")
+
+    for call in (client.get_model_repository_index, client.get_trace_settings, client.get_log_settings):
+        with pytest.raises(triton_grpc.InferenceServerException, match="This protocol is restricted"):
+            call()
+    index = client.get_model_repository_index(headers={"triton-grpc-protocol-admin-key": KEY})
+    assert "panecho" in {model.name for model in index.models}
+    client.close()
+
+
+def test_sigterm_reaches_the_server_which_ends_in_order(container: Container) -> None:  # the last: it ends the server
+    container.process.terminate()
+
+    assert container.process.wait(60) == 0

@@ -1,0 +1,338 @@
+"""What the Kubernetes manifests say fits together, and fits image, models, rules and documentation."""
+
+import copy
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes_objects import KubernetesObject, kustomizations, name_of, render
+
+from panecho_client._predict_many import SOME_FAILED
+from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT
+
+ROOT = Path(__file__).parents[2]
+KUBERNETES = ROOT / "deploy/kubernetes"
+OVERLAYS = ("cpu", "gpu", "autoscale", "autoscale-keda")
+SERVER = {"app.kubernetes.io/name": "panecho", "app.kubernetes.io/component": "server"}
+METRIC = "panecho_queue_seconds_per_request"
+RECORDED = "panecho:queue_seconds_per_request:rate2m"
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, list[KubernetesObject]]:
+    return {str(folder.relative_to(KUBERNETES)): render(folder, ROOT) for folder in kustomizations(ROOT)}
+
+
+def of_kind(items: list[KubernetesObject], kind: str) -> list[KubernetesObject]:
+    return [item for item in items if item["kind"] == kind]
+
+
+def pod_of(item: KubernetesObject) -> dict[str, Any]:
+    """Return labels and specification of the pods that an object makes."""
+    if item["kind"] == "Pod":
+        return {"labels": item["metadata"]["labels"], "spec": item["spec"]}
+    if item["kind"] == "InferenceService":
+        return {"labels": item["spec"]["predictor"]["labels"], "spec": item["spec"]["predictor"]}
+    template = item["spec"]["template"]
+    return {"labels": template["metadata"]["labels"], "spec": template["spec"]}
+
+
+def pods(rendered: dict[str, list[KubernetesObject]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for folder, items in rendered.items():
+        for item in items:
+            if item["kind"] in ("Deployment", "Job", "Pod", "InferenceService"):
+                yield f"{folder}: {name_of(item)}", pod_of(item)
+
+
+def servers(rendered: dict[str, list[KubernetesObject]]) -> Iterator[dict[str, Any]]:
+    """Yield the pods of every overlay that serves."""
+    for overlay in OVERLAYS:
+        (deployment,) = of_kind(rendered[f"overlays/{overlay}"], "Deployment")
+        yield pod_of(deployment)
+    (service,) = of_kind(rendered["overlays/kserve"], "InferenceService")
+    yield pod_of(service)
+
+
+def environment(container: dict[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry.get("value") for entry in container.get("env", ())}
+
+
+def test_probes_ask_each_model(rendered: dict[str, list[KubernetesObject]]) -> None:
+    dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
+    copied = re.search(r"^COPY --chmod=0755 (.*) (\S+)$", dockerfile.partition("AS server\n")[2], re.MULTILINE)
+    assert copied
+    scripts = {copied[2] + Path(source).name for source in copied[1].split()}
+    # The image's health check asks the models that its server loads: panecho_server.settings.MODELS, and LOAD_MODELS.
+    assert "models_to_load(" in (ROOT / "deploy/docker/healthcheck.py").read_text()
+    for pod in servers(rendered):
+        (container,) = pod["spec"]["containers"]
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            assert container[probe]["exec"]["command"] == ["/opt/panecho/healthcheck.py"]
+            assert container[probe]["exec"]["command"][0] in scripts
+            assert container[probe]["timeoutSeconds"] > 4 * 2  # four models, of 2 s each
+        assert "command" not in container  # the image's entry point
+        patience = {
+            name: container[name]["periodSeconds"] * container[name]["failureThreshold"]
+            for name in container
+            if name.endswith("Probe")
+        }
+        assert patience == {"startupProbe": 600, "readinessProbe": 20, "livenessProbe": 120}
+
+
+def test_a_pod_has_time_to_end(rendered: dict[str, list[KubernetesObject]]) -> None:
+    for pod in servers(rendered):
+        (container,) = pod["spec"]["containers"]
+        drain = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        running = int(environment(container)["EXIT_TIMEOUT_SECS"])
+        assert pod["spec"]["terminationGracePeriodSeconds"] >= drain + running + 10
+        # A request may wait 120 s at a model (the profiles), which shutting down must not cut.
+        assert running >= 120
+    assert "EXIT_TIMEOUT_SECS" in (ROOT / "deploy/docker/start.py").read_text()
+
+
+def test_profile_of_each_overlay(rendered: dict[str, list[KubernetesObject]]) -> None:
+    profiles = [environment(pod["spec"]["containers"][0])["PROFILE"] for pod in servers(rendered)]
+    assert profiles == ["cpu", "gpu", "gpu", "gpu", "gpu"]
+    for profile in set(profiles):
+        assert (ROOT / f"model_repository/backbone/configs/{profile}.pbtxt").is_file()
+    assert "PROFILE" in (ROOT / "deploy/docker/start.py").read_text()
+    for pod in servers(rendered):
+        gpus = pod["spec"]["containers"][0]["resources"]["limits"].get("nvidia.com/gpu")
+        assert (gpus == "1") == (environment(pod["spec"]["containers"][0])["PROFILE"] == "gpu")
+        assert environment(pod["spec"]["containers"][0])["OMP_WAIT_POLICY"] == "passive"
+
+
+def test_kserve_runs_the_pod_of_the_gpu_overlay(rendered: dict[str, list[KubernetesObject]]) -> None:
+    _, deployed, _, _, served = (copy.deepcopy(pod["spec"]) for pod in servers(rendered))
+    assert served["containers"][0].pop("name") == "kserve-container"
+    assert deployed["containers"][0].pop("name") == "triton"
+    for port in served["containers"][0]["ports"]:
+        assert port.pop("protocol") == "TCP"
+    del deployed["topologySpreadConstraints"]  # KServe adds its own
+    assert {name: served[name] for name in deployed} == deployed
+
+
+def test_pods_may_do_no_more_than_they_must(rendered: dict[str, list[KubernetesObject]]) -> None:
+    found = list(pods({folder: items for folder, items in rendered.items() if folder != "base"}))
+    assert len(found) > 10
+    for where, pod in found:
+        spec = pod["spec"]
+        assert spec["automountServiceAccountToken"] is False, where
+        security = spec["securityContext"]
+        assert security["runAsNonRoot"] is True, where
+        assert security["runAsUser"] == security["runAsGroup"] == 1000, where  # as in the images
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, where
+        for container in spec["containers"] + spec.get("initContainers", []):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, where
+            resources = container["resources"]
+            assert "memory" in resources["limits"], where
+            assert {"cpu", "memory"} <= resources["requests"].keys(), where
+    (namespace,) = of_kind(rendered["storage"], "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_what_is_written_to_is_a_volume(rendered: dict[str, list[KubernetesObject]]) -> None:
+    for pod in servers(rendered):
+        (container,) = pod["spec"]["containers"]
+        volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+        mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+        assert volumes[mounts["/dev/shm"]["name"]]["emptyDir"] == {"medium": "Memory", "sizeLimit": "4Gi"}  # noqa: S108 - a mount
+        memory = container["resources"]["limits"]["memory"]
+        assert int(memory.removesuffix("Gi")) >= 2 * 4  # what is in /dev/shm counts as the container's
+        assert "emptyDir" in volumes[mounts["/tmp"]["name"]]  # noqa: S108 - a mount
+        assert mounts["/models"]["readOnly"] is True
+    assert "MODEL_REPOSITORY=/models/repository" in (ROOT / "deploy/docker/Dockerfile").read_text()
+
+
+def test_services_select_the_servers(rendered: dict[str, list[KubernetesObject]]) -> None:
+    for overlay in OVERLAYS:
+        items = rendered[f"overlays/{overlay}"]
+        (deployment,) = of_kind(items, "Deployment")
+        pod = pod_of(deployment)
+        ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
+        assert ports == {"http": DEFAULT_HTTP_PORT, "grpc": DEFAULT_GRPC_PORT, "metrics": DEFAULT_METRICS_PORT}
+        services = {service["metadata"]["name"]: service["spec"] for service in of_kind(items, "Service")}
+        assert services.keys() == {"panecho", "panecho-headless"}
+        assert services["panecho-headless"]["clusterIP"] == "None"
+        for service in services.values():
+            assert service["selector"].items() <= pod["labels"].items()
+            assert all(port["port"] == ports[port["targetPort"]] for port in service["ports"])
+        (budget,) = of_kind(items, "PodDisruptionBudget")
+        spread = [constraint["labelSelector"] for constraint in pod["spec"]["topologySpreadConstraints"]]
+        for selector in (deployment["spec"]["selector"], budget["spec"]["selector"], *spread):
+            assert selector["matchLabels"].items() <= pod["labels"].items()
+        assert all(item["metadata"]["namespace"] == "panecho" for item in items)
+
+
+def test_network_policies_open_ports_that_are_listened_on(rendered: dict[str, list[KubernetesObject]]) -> None:
+    policies = {item["metadata"]["name"]: item["spec"] for item in of_kind(rendered["network"], "NetworkPolicy")}
+    denied = policies["panecho-default-deny"]
+    assert denied == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/part-of": "panecho"}},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+    for where, pod in pods(rendered):
+        assert denied["podSelector"]["matchLabels"].items() <= pod["labels"].items(), where
+    opened = {
+        name: [port["port"] for rule in spec.get("ingress", ()) for port in rule["ports"]]
+        for name, spec in policies.items()
+    }
+    assert opened == {
+        "panecho-default-deny": [],
+        "panecho-dns": [],
+        "panecho-from-clients": [DEFAULT_HTTP_PORT, DEFAULT_GRPC_PORT],
+        "panecho-from-monitoring": [DEFAULT_METRICS_PORT],
+    }
+    for name in ("panecho-from-clients", "panecho-from-monitoring"):
+        assert policies[name]["podSelector"] == {"matchLabels": SERVER}
+        assert all(rule["from"] for rule in policies[name]["ingress"])
+    assert [port["port"] for port in policies["panecho-dns"]["egress"][0]["ports"]] == [53, 53]
+    outside = {
+        item["metadata"]["name"]
+        for items in rendered.values()
+        for item in of_kind(items, "NetworkPolicy")
+        if any("ipBlock" in peer for rule in item["spec"].get("egress", ()) for peer in rule["to"])
+    }
+    assert outside == {"panecho-to-object-store"}
+
+
+def test_the_pods_of_the_archive_reach_the_servers(rendered: dict[str, list[KubernetesObject]]) -> None:
+    items = rendered["overlays/archive"]
+    jobs = {job["metadata"]["name"]: job for job in of_kind(items, "Job")}
+    (policy,) = of_kind(items, "NetworkPolicy")
+    labels = {name: pod_of(job)["labels"] for name, job in jobs.items()}
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels["panecho-predict"].items()
+    assert policy["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": SERVER}}]
+    assert [name for name, found in labels.items() if found.get("panecho-client") == "true"] == ["panecho-predict"]
+    for name, found in labels.items():
+        assert found["step"] == jobs[name]["metadata"]["labels"]["step"] == name.removeprefix("panecho-")
+
+
+def test_the_archive_is_shared_out_whole(rendered: dict[str, list[KubernetesObject]]) -> None:
+    jobs = {job["metadata"]["name"]: job for job in of_kind(rendered["overlays/archive"], "Job")}
+    spec = jobs["panecho-predict"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert environment(container) == {"SHARDS": str(spec["completions"])}
+    assert spec["completionMode"] == "Indexed"
+    assert container["args"] == [
+        "predict",
+        "--manifest=/results/manifest.csv",
+        "--shard=$(JOB_COMPLETION_INDEX)/$(SHARDS)",
+        "--url=dns:///panecho-headless:8001",
+        "--output=/results/shards/$(JOB_COMPLETION_INDEX)",
+        "--resume",
+    ]
+    assert jobs["panecho-manifest"]["spec"]["template"]["spec"]["containers"][0]["args"] == [
+        "manifest",
+        "/archive",
+        "--output=/results/manifest.csv",
+    ]
+    assert jobs["panecho-merge"]["spec"]["template"]["spec"]["containers"][0]["args"] == [
+        "merge",
+        "/results/shards",
+        "--output=/results/tables",
+    ]
+    actions = {rule["action"]: rule.get("onExitCodes", {}).get("values") for rule in spec["podFailurePolicy"]["rules"]}
+    assert actions == {"Ignore": None, "FailJob": [2], "FailIndex": [SOME_FAILED]}
+    assert spec["podReplacementPolicy"] == "Failed"
+
+
+def test_autoscalers_read_a_metric_that_is_there(rendered: dict[str, list[KubernetesObject]]) -> None:
+    (autoscaler,) = of_kind(rendered["overlays/autoscale"], "HorizontalPodAutoscaler")
+    (metric,) = autoscaler["spec"]["metrics"]
+    assert metric["pods"]["metric"]["name"] == METRIC
+    adapter = yaml.safe_load((KUBERNETES / "monitoring/prometheus-adapter-values.yaml").read_text())
+    (rule,) = (rule for rule in adapter["rules"]["custom"] if rule["name"]["as"] == METRIC)
+    (monitored,) = of_kind(rendered["monitoring"], "PrometheusRule")
+    recorded = [rule.get("record") for group in monitored["spec"]["groups"] for rule in group["rules"]]
+    assert RECORDED in recorded
+    assert rule["seriesQuery"].startswith(f"{RECORDED}{{")
+    (scaled,) = of_kind(rendered["overlays/autoscale-keda"], "ScaledObject")
+    (trigger,) = scaled["spec"]["triggers"]
+    assert trigger["metadata"]["query"] == f'sum(max by (pod) ({RECORDED}{{namespace="panecho"}}))'
+    assert trigger["metricType"] == metric["pods"]["target"]["type"] == "AverageValue"
+    assert float(trigger["metadata"]["threshold"]) == float(metric["pods"]["target"]["averageValue"])
+    for overlay in ("autoscale", "autoscale-keda"):
+        (deployment,) = of_kind(rendered[f"overlays/{overlay}"], "Deployment")
+        assert "replicas" not in deployment["spec"]  # applying again would undo what the autoscaler did
+    behavior = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior == autoscaler["spec"]["behavior"]
+
+
+def test_prometheus_finds_the_pods(rendered: dict[str, list[KubernetesObject]]) -> None:
+    (monitor,) = of_kind(rendered["monitoring"], "PodMonitor")
+    for pod in servers(rendered):
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["labels"].items()
+        ports = [port["name"] for port in pod["spec"]["containers"][0]["ports"]]
+        assert all(endpoint["port"] in ports for endpoint in monitor["spec"]["podMetricsEndpoints"])
+
+
+def test_the_gateway_passes_only_what_predicts(rendered: dict[str, list[KubernetesObject]]) -> None:
+    items = rendered["components/gateway"]
+    (route,) = of_kind(items, "GRPCRoute")
+    (rule,) = route["spec"]["rules"]
+    assert {match["method"]["method"] for match in rule["matches"]} == {
+        "ModelConfig",
+        "ModelInfer",
+        "ModelMetadata",
+        "ModelReady",
+        "ServerLive",
+        "ServerMetadata",
+        "ServerReady",
+    }
+    assert {match["method"]["service"] for match in rule["matches"]} == {"inference.GRPCInferenceService"}
+    (gateway,) = of_kind(items, "Gateway")
+    (listener,) = gateway["spec"]["listeners"]
+    assert route["spec"]["parentRefs"] == [{"name": gateway["metadata"]["name"], "sectionName": listener["name"]}]
+    assert route["spec"]["hostnames"] == [listener["hostname"]]
+    (ingress,) = of_kind(rendered["components/ingress"], "Ingress")
+    paths = [path["path"] for path in ingress["spec"]["rules"][0]["http"]["paths"]]
+    assert paths == ["/inference.GRPCInferenceService/Model", "/inference.GRPCInferenceService/Server"]
+
+
+def test_every_image_is_one_that_is_built_here(rendered: dict[str, list[KubernetesObject]]) -> None:
+    built = {f"panecho-triton-{name}:{VERSION}" for name in ("server", "client")}
+    found = {
+        container["image"]
+        for folder, items in rendered.items()
+        if folder != "example"
+        for item in items
+        if item["kind"] in ("Deployment", "Job", "Pod", "InferenceService")
+        for container in pod_of(item)["spec"]["containers"] + pod_of(item)["spec"].get("initContainers", [])
+    }
+    assert found == built | {"curlimages/curl:8.16.0"}
+    (deployment,) = of_kind(rendered["example"], "Deployment")
+    images = [container["image"] for container in deployment["spec"]["template"]["spec"]["containers"]]
+    assert images == [f"registry.example.org/panecho-triton-server:{VERSION}"]
+
+
+def test_the_model_repository_comes_from_the_object_store_alone(rendered: dict[str, list[KubernetesObject]]) -> None:
+    (deployment,) = of_kind(rendered["components/object-store"], "Deployment")
+    volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["model-repository"].keys() == {"name", "emptyDir"}
+    assert not of_kind(rendered["components/object-store"], "PersistentVolumeClaim")
+    (script,) = (item for item in of_kind(rendered["components/object-store"], "ConfigMap"))
+    assert script["data"]["fetch.sh"] == (KUBERNETES / "components/object-store/fetch.sh").read_text()
+    assert volumes["fetch"]["configMap"]["name"] == script["metadata"]["name"]
+
+
+def test_everything_is_in_one_namespace(rendered: dict[str, list[KubernetesObject]]) -> None:
+    for folder in rendered.keys() - {"monitoring"}:  # which has that of the kustomization that includes it
+        for item in rendered[folder]:
+            if item["kind"] != "Namespace":
+                assert item["metadata"].get("namespace") == "panecho", (folder, name_of(item))
+
+
+def test_schemas_name_their_origin() -> None:
+    for schema in (KUBERNETES / "schemas").glob("*.json"):
+        assert "Apache-2.0" in json.loads(schema.read_text())["$comment"]

@@ -1,7 +1,6 @@
 """Processes that die or hang, with callers waiting: what they see, and that nothing accepted is lost."""
 
 import os
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -31,13 +30,8 @@ def expected(served: Serve, cine: Path) -> float:
     return predict(served, cine)
 
 
-def url_of(served: Serve) -> str:
-    (address,) = re.findall(r"gRPC +(\S+)", served.output.read_text())
-    return str(address)
-
-
 def predict(served: Serve, cine: Path) -> float:
-    with PanEcho(Connection(url=url_of(served), timeout=60)) as panecho:
+    with PanEcho(Connection(url=served.grpc_url(), timeout=60)) as panecho:
         return panecho.predict_study(cine, sampling=SAMPLING)["EF"].value
 
 
@@ -56,7 +50,7 @@ def callers(served: Serve, cine: Path) -> Iterator[list[Future[list[float]]]]:
 
     def call() -> list[float]:
         values = []
-        with PanEcho(Connection(url=url_of(served), timeout=60)) as panecho:
+        with PanEcho(Connection(url=served.grpc_url(), timeout=60)) as panecho:
             while not ended:
                 values.append(panecho.predict_study(cine, sampling=SAMPLING)["EF"].value)
         return values
@@ -124,7 +118,7 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_accepted(
     cold_repository: Path, tmp_path: Path, cine: Path, expected: float
 ) -> None:
     with running_serve(cold_repository, tmp_path) as served, ThreadPoolExecutor(6) as pool:
-        connection = Connection(url=url_of(served), timeout=60, retry=Retry(seconds=0))
+        connection = Connection(url=served.grpc_url(), timeout=60, retry=Retry(seconds=0))
         clients = [PanEcho(connection) for _ in range(6)]
         assert all(panecho.tasks for panecho in clients)
         accepted = [pool.submit(panecho.predict_study, cine, sampling=SAMPLING) for panecho in clients]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aggregation import Clips, InvalidClipsError, predict, read_clips, read_heads
+from aggregation import Clips, InvalidClipsError, InvalidTasksError, predict, read_clips, read_heads
 from numpy.typing import NDArray
 
 HEADS = read_heads(Path(__file__).parents[2] / "model_repository/postprocessing/1/tasks.json")
@@ -169,3 +169,19 @@ def test_a_status_that_is_no_text() -> None:
     tensors = {"clip_embedding": np.zeros((1, 768), np.float32), "clip_video": np.zeros(1, np.int32)}
     with pytest.raises(InvalidClipsError, match="video_status holds bytes that are no UTF-8 text"):
         read_clips({**tensors, "video_status": np.array([b"\xff"], np.object_)})
+
+
+@pytest.mark.parametrize("content", ["", "[{]", '[{"key": "EF"}]', "7", "[7]"])
+def test_tasks_that_are_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "tasks.json").write_text(content)
+    with pytest.raises(
+        InvalidTasksError, match=r"tasks\.json is not what `panecho export` writes \(.*\); export again"
+    ):
+        read_heads(tmp_path / "tasks.json")
+
+
+def test_tasks_of_another_model() -> None:
+    tasks_json = Path(__file__).parents[2] / "model_repository/postprocessing/1/tasks.json"
+    assert len(read_heads(tasks_json, 58)) == 40
+    with pytest.raises(InvalidTasksError, match=r"tasks\.json is of 58 numbers, logits of 4; export again"):
+        read_heads(tasks_json, 4)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,12 +19,12 @@ START_TIMEOUT = 180
 class Serve:
     """A `panecho serve` on free ports."""
 
-    def __init__(self, repository: Path, folder: Path, *arguments: str) -> None:
+    def __init__(self, repository: Path, folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> None:
         self.log_file = folder / "log" / "tritonserver.log"
         self.output = folder / "output"
         ports = [f"--{kind}-port=0" for kind in ("grpc", "http", "metrics")]
         files = [f"--model-repository={repository}", f"--log-file={self.log_file}"]
-        command = [str(PANECHO), "serve", *files, *ports, *arguments]
+        command = [*prefix, str(PANECHO), "serve", *files, *ports, *arguments]
         with self.output.open("wb") as output:
             environment = os.environ | {"http_proxy": "http://127.0.0.1:9"}  # a proxy that answers nothing
             self.process = subprocess.Popen(
@@ -37,6 +37,10 @@ class Serve:
             assert self.process.poll() is None, self.output.read_text()
             assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.2)
+
+    def grpc_url(self) -> str:
+        (address,) = re.findall(r"gRPC +(\S+)", self.output.read_text())
+        return str(address)
 
     def http_get(self, path: str) -> int:
         address = re.search(r"http://\S+:\d+", self.output.read_text())
@@ -57,8 +61,8 @@ class Serve:
 
 
 @contextmanager
-def running_serve(repository: Path, folder: Path, *arguments: str) -> Iterator[Serve]:
-    running = Serve(repository, folder, *arguments)
+def running_serve(repository: Path, folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> Iterator[Serve]:
+    running = Serve(repository, folder, *arguments, prefix=prefix)
     family = []
     try:
         running.wait_until_ready()

@@ -50,16 +50,34 @@ class Head:
         return sigmoid
 
 
-def read_heads(tasks_json: Path) -> tuple[Head, ...]:
-    """Return the heads in the order in which ``logits`` concatenates them."""
+class InvalidTasksError(ValueError):
+    """``tasks.json`` is not of this model; the text names it."""
+
+
+def read_heads(tasks_json: Path, width: int | None = None) -> tuple[Head, ...]:
+    """Return the heads in the order in which ``logits`` concatenates them.
+
+    Args:
+        tasks_json: As ``panecho export`` writes it.
+        width: Numbers per clip in ``logits``, where it is known.
+
+    Raises:
+        InvalidTasksError: It is something else, or of another width.
+    """
     heads: list[Head] = []
     start = 0
-    for task in json.loads(tasks_json.read_text()):
-        stop = start + (len(task["classes"]) if task["kind"] == "multiclass" else 1)
-        heads.append(
-            Head(key=task["key"], kind=task["kind"], columns=slice(start, stop), inverted=bool(task["inverted"]))
-        )
-        start = stop
+    try:
+        for task in json.loads(tasks_json.read_text()):
+            stop = start + (len(task["classes"]) if task["kind"] == "multiclass" else 1)
+            columns, inverted = slice(start, stop), bool(task["inverted"])
+            heads.append(Head(key=task["key"], kind=task["kind"], columns=columns, inverted=inverted))
+            start = stop
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidTasksError(
+            f"{tasks_json} is not what `panecho export` writes ({error!r}); export again."
+        ) from error
+    if width is not None and start != width:
+        raise InvalidTasksError(f"{tasks_json} is of {start} numbers, logits of {width}; export again.")
     return tuple(heads)
 
 

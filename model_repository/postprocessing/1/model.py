@@ -14,9 +14,10 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Read the tasks; say in the log what is served."""
-        self.heads = read_heads(Path(__file__).with_name("tasks.json"))
         config = json.loads(args["model_config"])
         self.inputs = [tensor["name"] for tensor in config["input"]]
+        widths = {tensor["name"]: int(tensor["dims"][-1]) for tensor in config["input"]}
+        self.heads = read_heads(Path(__file__).with_name("tasks.json"), widths.get("logits", 0))
         manifest = json.loads(config["parameters"]["manifest"]["string_value"])
         pb_utils.Logger.log_warn(f"{manifest['weights']['notice']} Precision: {manifest['precision']}.")
 

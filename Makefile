@@ -37,9 +37,13 @@ serve: setup ## Serve $(MODEL_REPOSITORY) until Ctrl-C
 test: setup ## Run all tests
 	$(BIN)/python -m pytest
 
+.PHONY: test-long
+test-long: setup ## Run the tests that put a server through faults and load for tens of seconds each
+	$(BIN)/python -m pytest -m long
+
 .PHONY: test-fast
 test-fast: setup ## Run the tests that take less than about ten seconds each
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not long"
 
 .PHONY: fuzz
 fuzz: setup ## Feed broken files to the preprocessing for a minute (FUZZ="--count 10000 --seconds 900" for more)

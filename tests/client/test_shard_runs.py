@@ -12,6 +12,8 @@ from pydicom.uid import generate_uid
 
 from panecho_server import TritonServer
 
+pytestmark = pytest.mark.long
+
 PANECHO = Path(sys.executable).with_name("panecho")
 QUICK = ("--num-clips", "1", "--clip-length", "1", "--tasks", "EF,AVStenosis", "--concurrency", "2")
 STUDIES = 24

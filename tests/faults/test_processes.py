@@ -14,6 +14,8 @@ from serve import Serve, running_serve
 
 from panecho_client import Connection, PanEcho, Retry, Sampling
 
+pytestmark = pytest.mark.long
+
 CALLERS = 3
 SAMPLING = Sampling(num_clips=1, clip_length=2)
 

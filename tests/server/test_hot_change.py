@@ -22,7 +22,7 @@ from panecho_client._deploy_folders import Folders
 from panecho_client._doctor_cli import models
 from panecho_server import Settings, TritonServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 QUICK: dict[str, int | str] = {"num_clips": 1, "clip_length": 1}
 OUTPUTS = ("EF", "pericardial-effusion", "embedding")

@@ -1,0 +1,1 @@
+"""Load tests of a running PanEcho server with Locust; see docs/load-tests.md."""

@@ -1,0 +1,1 @@
+"""The same requests for NVIDIA's perf_analyzer, an independent load generator."""

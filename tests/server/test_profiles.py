@@ -29,7 +29,7 @@ def settings_of(repository: Path, profile: str, log_file: Path) -> Settings:
 def narrow_server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     """A server of a profile in which hardly any request may wait for the backbone."""
     folder = tmp_path_factory.mktemp("narrow")
-    narrow = {"backbone": Serving(instances=1, queue_size=1), "preprocessing": Serving(instances=3, queue_size=16)}
+    narrow = {"backbone": Serving(instances=1, queue_size=1), "preprocessing": Serving(instances=3)}
     copy = folder / "repository"
     shutil.copytree(repository, copy, copy_function=os.link)
     texts = {path: text for path, text in rendered(copy, profiles={"narrow": narrow}).items() if path.stem == "narrow"}
@@ -48,9 +48,8 @@ def test_a_profile_replaces_the_settings_of_the_models_it_names(narrow_server: T
     backbone = config_of(narrow_server, "backbone")
     assert backbone["dynamic_batching"]["default_queue_policy"]["max_queue_size"] == 1
     assert config_of(narrow_server, "preprocessing")["instance_group"][0]["count"] == 3
-    policy = config_of(narrow_server, "postprocessing")["dynamic_batching"]["default_queue_policy"]
-    assert policy["max_queue_size"] == 256
-    assert policy["timeout_action"] == "REJECT"
+    assert backbone["dynamic_batching"]["default_queue_policy"]["timeout_action"] == "REJECT"
+    assert "dynamic_batching" not in config_of(narrow_server, "postprocessing")
 
 
 @pytest.mark.slow
@@ -96,10 +95,10 @@ def test_an_unknown_profile_is_refused(repository: Path, tmp_path: Path) -> None
         TritonServer(settings_of(repository, "tpu", tmp_path / "log"))
 
 
-def test_every_profile_bounds_every_queue() -> None:
+def test_every_profile_bounds_the_queue_before_the_backbone() -> None:
     assert set(PROFILES) == {"cpu", "gpu"}
     for profile in PROFILES.values():
         assert set(profile) == {"preprocessing", "backbone"}
-        for serving in profile.values():
-            assert 0 < serving.queue_size <= 256
-            assert 0 < serving.queue_seconds <= 120
+        queue_size = profile["backbone"].queue_size
+        assert queue_size is not None
+        assert 0 < queue_size <= 256

@@ -20,7 +20,7 @@ class Serving:
         kind: Where they run.
         queue_delay: Microseconds that a request may wait for others to share its batch.
         queue_size: Requests that may wait; one more is refused with UNAVAILABLE, to be sent again later. None bounds
-            nothing: for models that take one request at a time, to which Triton 24.10 sends a waiting request only every
+            nothing: for models that take one request at a time, to which Triton 24.10 sends a waiting one only every
             500 ms once there is a queue policy.
         queue_seconds: How long one may wait until it is refused likewise.
     """

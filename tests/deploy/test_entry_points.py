@@ -68,7 +68,7 @@ def test_without_a_key_file_nobody_has_the_key(cold_repository: Path, says_what_
     environment = says_what_it_is_given | {"MODEL_REPOSITORY": str(cold_repository)}
 
     for option in ("--http-restricted-api", "--grpc-restricted-protocol"):
-        keys = [re.search(rf"{option}=\S+:key=(\S+)\n(\S+)", start(environment).stdout) for _ in range(2)]
+        keys = [re.search(rf"{option}=\S+:closed to callers=(\S+)\n(\S+)", start(environment).stdout) for _ in range(2)]
         assert all(keys)  # and a line break is in each, which no header can hold
         assert keys[0] != keys[1]
 

@@ -213,7 +213,8 @@ def test_every_rule_is_evaluated_without_error(prometheus: Prometheus) -> None:
 
 
 def test_the_model_that_is_not_ready_is_named(prometheus: Prometheus, server: TritonServer) -> None:
-    prometheus.wait_for("probe_success", lambda samples: len(samples) == 5)
+    with triton.InferenceServerClient(server.grpc_url) as client:
+        client.unload_model(NOT_LOADED)  # another test may have had it loaded
     (alert,) = [rule for rule in rules(PROMETHEUS / "rules/readiness.yml") if rule["alert"] == "PanEchoModelNotReady"]
-    (sample,) = prometheus.query(alert["expr"])
+    (sample,) = prometheus.wait_for(alert["expr"], lambda samples: len(samples) == 1)
     assert (sample["metric"]["model"], sample["metric"]["instance"]) == (NOT_LOADED, server.http_url)

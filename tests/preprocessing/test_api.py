@@ -20,6 +20,7 @@ def test_public_names_are_these() -> None:
         "NoUsableVideoError",
         "Options",
         "PreprocessingError",
+        "RequestCancelledError",
         "StudyClips",
         "VideoError",
         "VideoErrorCode",

@@ -31,7 +31,7 @@ class TritonPythonModel:
         try:
             clips = read_clips(inputs)
             usable = clips.finite()
-            outputs = predict(self.heads, usable, requested)
+            outputs: dict[str, Any] = dict(predict(self.heads, usable, requested))
         except InvalidClipsError as error:
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's

@@ -21,6 +21,9 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
 """Of a caller, as in W3C's Trace Context."""
 
+TRIES = 4
+"""Triton 24.10 does not always go on with a caller's trace: in one of some ten runs it began one of its own."""
+
 
 class Receiver(ThreadingHTTPServer):
     """Keeps what is posted to it."""
@@ -87,14 +90,22 @@ def spans(
     )
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     with TritonServer(settings) as server:
-        client = triton.InferenceServerClient(server.grpc_url)
-        client.infer("panecho", study_inputs(triton, [cine.read_bytes()]), parameters=QUICK, headers=headers)
-        client.close()
-        deadline = time.monotonic() + 30
-        while "InferRequest" not in {span["name"] for span in receiver.spans()}:
-            assert time.monotonic() < deadline, receiver.spans()
-            time.sleep(0.1)
-    return receiver.spans()
+        for tries in range(1, TRIES + 1):
+            with triton.InferenceServerClient(server.grpc_url) as client:
+                client.infer("panecho", study_inputs(triton, [cine.read_bytes()]), parameters=QUICK, headers=headers)
+            wait_for_studies(receiver, tries)
+            found = [span for span in receiver.spans() if span["traceId"] == TRACE]
+            if found:
+                return found
+    pytest.fail(f"no trace of {TRIES} is the caller's: {receiver.spans()}")
+
+
+def wait_for_studies(receiver: Receiver, count: int) -> None:
+    """Wait until so many whole studies have been traced: the outermost span is sent last."""
+    deadline = time.monotonic() + 30
+    while [span["name"] for span in receiver.spans()].count("InferRequest") < count:
+        assert time.monotonic() < deadline, receiver.spans()
+        time.sleep(0.1)
 
 
 def test_each_model_has_a_span_below_the_callers(spans: list[dict[str, Any]]) -> None:

@@ -34,14 +34,14 @@ def addresses(server: TritonServer) -> dict[str, str]:
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
 def test_closed_users_of_every_scenario(server: TritonServer, tmp_path: Path, no_limits: str, protocol: str) -> None:
     csv = tmp_path / "locust"
-    options = ("--users", "6", "--spawn-rate", "6", "--run-time", "5s", "--equal-weights", "--bad-ratio", "1")
+    options = ("--users", "6", "--spawn-rate", "6", "--run-time", "15s", "--equal-weights", "--bad-ratio", "1")
     files = ("--csv", str(csv), "--html", str(tmp_path / "locust.html"), "--thresholds", no_limits)
     done, results = run(addresses(server)[protocol], tmp_path, *options, *files)
     assert done.returncode == 0, done.stderr
     assert set(results["outcomes"]) == {
         *("SingleVideo", "WholeStudy", "Embeddings", "Clips", "Aggregation", "Mixed"),
     }
-    assert kinds(results) == {"answered", "refused as expected"}
+    assert kinds(results) - {"unanswered at the end"} == {"answered", "refused as expected"}
     assert set(results["models"]) == {"preprocessing", "backbone", "postprocessing"}
     assert results["closed"]
     assert "users" in done.stdout

@@ -206,7 +206,7 @@ def test_a_broken_export_changes_nothing(
     export = copy_export(old, old.with_name(broken))
     if broken == "nan":
         change_model(export, make_one_logit_nan)
-        reason = "NaN"
+        reason = "not finite"
     else:
         (export / MODEL).unlink()
         make_archive(export / MODEL)

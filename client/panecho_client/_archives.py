@@ -2,10 +2,12 @@
 
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 METADATA_FOLDER = "__MACOSX"
 _CHUNK = 1 << 20
+_KEPT_OPEN = 4
 
 
 def is_archive(path: Path) -> bool:
@@ -32,8 +34,7 @@ def members(archive: Path) -> Iterator[tuple[Path, str | None]]:
 
 def member_size(archive: Path, path: Path) -> int:
     """Return the size of a member in bytes, as the archive declares it; errors as ``read_member``."""
-    with zipfile.ZipFile(archive) as opened:
-        return _find(opened, archive, path).file_size
+    return _opened(archive).find(path).file_size
 
 
 def read_member(archive: Path, path: Path, target: memoryview) -> bool:
@@ -44,7 +45,8 @@ def read_member(archive: Path, path: Path, target: memoryview) -> bool:
         zipfile.BadZipFile, NotImplementedError, RuntimeError: The member is damaged, compressed in an unknown way or
             encrypted.
     """
-    with zipfile.ZipFile(archive) as opened, opened.open(_find(opened, archive, path)) as member:
+    opened = _opened(archive)
+    with opened.archive.open(opened.find(path)) as member:
         filled = 0
         while filled < len(target):
             chunk = member.read(min(_CHUNK, len(target) - filled))
@@ -55,11 +57,30 @@ def read_member(archive: Path, path: Path, target: memoryview) -> bool:
         return not member.read(1)
 
 
-def _find(opened: zipfile.ZipFile, archive: Path, path: Path) -> zipfile.ZipInfo:
-    for info in opened.infolist():
-        if archive / _relative(info.filename) == path and not info.is_dir():
-            return info
-    raise FileNotFoundError(2, "no such member of the archive", str(path))
+class _Opened:
+    """An archive and its members by path: to read its list again for each member would take minutes for thousands."""
+
+    def __init__(self, path: Path) -> None:
+        self.archive = zipfile.ZipFile(path)  # closed when it is forgotten and nobody reads; reads share it
+        self._members = {
+            path / _relative(info.filename): info for info in reversed(self.archive.infolist()) if not info.is_dir()
+        }
+
+    def find(self, path: Path) -> zipfile.ZipInfo:
+        if path not in self._members:
+            raise FileNotFoundError(2, "no such member of the archive", str(path))
+        return self._members[path]
+
+
+def _opened(archive: Path) -> _Opened:
+    state = archive.stat()
+    return _open(archive, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(_KEPT_OPEN)
+def _open(archive: Path, *_state: int) -> _Opened:
+    """Return an archive as it was at a time."""
+    return _Opened(archive)
 
 
 def _relative(name: str) -> PurePosixPath:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from panecho_client._exceptions import PanEchoError
+from panecho_client._settings import Connection
 from panecho_client._status import MODELS, ModelStatus, StatusClient
 
 Status = Literal["ok", "warning", "failed"]
@@ -41,14 +42,14 @@ class Check:
             raise ValueError(f"{self.name}: say what to do.")
 
 
-def server_checks(url: str, *, timeout: float) -> Iterator[Check]:
+def server_checks(connection: Connection) -> Iterator[Check]:
     """Ask a server whether it can serve PanEcho.
 
     Raises:
-        RequestError: The address is one of HTTP.
+        RequestError: The address is not one of a single server's gRPC.
     """
-    with StatusClient(url, timeout=timeout) as client:
-        alive = _answered("server", lambda: [_server(client, url)])
+    with StatusClient(connection) as client:
+        alive = _answered("server", lambda: [_server(client, connection.url)])
         yield from alive
         if alive[0].status == "failed":
             return

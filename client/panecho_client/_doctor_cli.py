@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from panecho_client import _options as options
-from panecho_client._doctor import Check, render_checks, server_checks
+from panecho_client._doctor import render_checks, server_checks
 from panecho_client._doctor_local import local_checks
 from panecho_client._exceptions import PanEchoError
 from panecho_client._report import make_console
-from panecho_client._settings import DEFAULT_URL
+from panecho_client._settings import DEFAULT_URL, Connection
 from panecho_client._status import MODELS, ModelStatus, StatusClient
 
 ANSWER_SECONDS = 5.0
@@ -31,13 +31,28 @@ def doctor(
         str | None,
         typer.Option(help="Also check this server: host:port of its gRPC endpoint.", show_default=False),
     ] = None,
+    header: options.Header = None,
+    root_certificates: options.RootCertificates = None,
+    certificate: options.Certificate = None,
+    private_key: options.PrivateKey = None,
 ) -> None:
     """Check this machine, and a server, and say what to do about what is wrong.
 
     Exit status: 0 nothing failed; 1 something failed, or the address is none.
     """
     with _telling("doctor"):
-        checks = list(_checks(url))
+        checks = [*local_checks()]
+        if url is not None:
+            checks += server_checks(
+                options.make_connection(
+                    url=url,
+                    timeout=ANSWER_SECONDS,
+                    header=header,
+                    root_certificates=root_certificates,
+                    certificate=certificate,
+                    private_key=private_key,
+                )
+            )
     make_console().print(render_checks(checks))
     if any(check.status == "failed" for check in checks):
         raise typer.Exit(1)
@@ -66,6 +81,7 @@ def models(  # noqa: PLR0913 - one argument per option of the command
         typer.Option(help="File with the key that the server asks for.", envvar="ADMIN_KEY_FILE", metavar="FILE"),
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that loading a model may take.")] = LOAD_SECONDS,
+    header: options.Header = None,
     root_certificates: options.RootCertificates = None,
     certificate: options.Certificate = None,
     private_key: options.PrivateKey = None,
@@ -79,25 +95,25 @@ def models(  # noqa: PLR0913 - one argument per option of the command
     """
     if (action == "deploy") != (new is not None):
         raise typer.BadParameter("goes with deploy alone: panecho models deploy NEW", param_hint="NEW")
-    if action == "show":
-        _show(url)
-        return
-    from panecho_client._deploy_cli import change_models  # noqa: PLC0415 - it locks files as not every system can
-
     with _telling("models"):
         connection = options.make_connection(
             url=url,
-            timeout=timeout,
-            header=_admin_header(admin_key_file),
+            timeout=ANSWER_SECONDS if action == "show" else timeout,
+            header=[*(header or []), *_admin_header(admin_key_file)],
             root_certificates=root_certificates,
             certificate=certificate,
             private_key=private_key,
         )
+        if action == "show":
+            _show(connection)
+            return
+        from panecho_client._deploy_cli import change_models  # noqa: PLC0415 - it locks files as not every system can
+
         change_models(connection, new, model_repository, fewer_tasks=allow_fewer_tasks)
 
 
-def _show(url: str) -> None:
-    with _telling("models"), StatusClient(url, timeout=ANSWER_SECONDS) as client:
+def _show(connection: Connection) -> None:
+    with StatusClient(connection) as client:
         found = [client.model(name) for name in MODELS]
     make_console().print(render_models(found))
     if not all(model.ready for model in found):
@@ -123,12 +139,6 @@ def _cells(model: ModelStatus) -> list[str]:
     return ["yes", ", ".join(model.versions), *map(str, counts), f"{model.queue_milliseconds:.1f} ms"]
 
 
-def _checks(url: str | None) -> Iterator[Check]:
-    yield from local_checks()
-    if url is not None:
-        yield from server_checks(url, timeout=ANSWER_SECONDS)
-
-
 @contextmanager
 def _telling(command: str) -> Iterator[None]:
     """End the command with the text of an error of ours."""
@@ -140,9 +150,9 @@ def _telling(command: str) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _admin_header(path: Path | None) -> list[str] | None:
+def _admin_header(path: Path | None) -> list[str]:
     if path is None:
-        return None
+        return []
     try:
         return [f"{ADMIN_HEADER}: {path.read_text(encoding='utf-8').strip()}"]
     except (OSError, UnicodeDecodeError) as error:

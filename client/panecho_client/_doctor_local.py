@@ -14,6 +14,7 @@ from pathlib import Path
 
 from panecho_client._doctor import Check
 from panecho_client._exceptions import PanEchoError
+from panecho_client._settings import Connection
 from panecho_client._status import StatusClient
 
 PACKAGES = ("numpy", "tritonclient", "pydicom", "opencv-python-headless", "imagecodecs", "torch", "nvidia-pytriton")
@@ -158,7 +159,7 @@ def _is_taken(port: int) -> bool:
 
 def _is_triton_grpc(url: str) -> bool:
     try:
-        with StatusClient(url, timeout=_SECONDS) as client:
+        with StatusClient(Connection(url=url, timeout=_SECONDS)) as client:
             return client.server().live
     except PanEchoError:
         return False

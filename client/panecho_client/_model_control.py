@@ -7,12 +7,12 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
-from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.grpc import InferInput
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from panecho_client._blocking import call_headers, open_client
 from panecho_client._exceptions import RequestError, ServerBusyError, ServerError
-from panecho_client._grpc import channel_args
 from panecho_client._settings import Connection
 from panecho_client._translation import DENIED, translated
 from panecho_client._transport import Parameters
@@ -32,21 +32,9 @@ class ModelControl:
     """
 
     def __init__(self, connection: Connection) -> None:
-        if "://" in connection.url:
-            raise RequestError(
-                f"{connection.url}: models are changed over gRPC; give host:port, such as localhost:8001."
-            )
         self._connection = connection
-        self._headers = {name.lower(): value for name, value in connection.headers.items()}  # as gRPC demands
-        tls = connection.tls
-        self._client = InferenceServerClient(
-            connection.url,
-            ssl=tls is not None,
-            root_certificates=tls and tls.root_certificates,
-            private_key=tls and tls.private_key,
-            certificate_chain=tls and tls.certificate_chain,
-            channel_args=channel_args(connection.url),
-        )
+        self._headers = call_headers(connection)
+        self._client = open_client(connection)
 
     @property
     def url(self) -> str:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from panecho_client._exceptions import RequestError
-from panecho_client._grpc import channel_args
+from panecho_client._blocking import call_headers, open_client
 from panecho_client._metadata import Description, parse_description
+from panecho_client._settings import Connection
 from panecho_client._translation import translated
 from panecho_client._transport import ENSEMBLE
 
@@ -67,21 +66,17 @@ class StatusClient:
     """Asks a server about itself.
 
     Args:
-        url: ``host:port`` of its gRPC endpoint.
-        timeout: Seconds within which it must answer each question.
+        connection: How to reach it. Each question must be answered within its ``timeout``.
 
     Raises:
-        RequestError: The address is one of HTTP.
+        RequestError: The address is not one of a single server's gRPC.
         PanEchoError: From each method: nothing answers, not in time, or the server fails.
     """
 
-    def __init__(self, url: str, *, timeout: float) -> None:
-        if "://" in url:
-            raise RequestError(f"{url}: this asks over gRPC; give host:port, such as localhost:8001.")
-        self._url = url
-        self._timeout = timeout
-        self._client = InferenceServerClient(url, channel_args=channel_args(url))
-        self._options = {"client_timeout": timeout}
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = open_client(connection)
+        self._options: dict[str, Any] = {"client_timeout": connection.timeout, "headers": call_headers(connection)}
 
     def server(self) -> ServerStatus:
         """Return what the server is."""
@@ -133,7 +128,7 @@ class StatusClient:
         try:
             yield
         except InferenceServerException as error:
-            raise translated(error, self._url, model, self._timeout) from None
+            raise translated(error, self._connection.url, model, self._connection.timeout) from None
 
     def __enter__(self) -> Self:
         """Return the object."""

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from panecho_client import PanEcho, RequestError, Sampling, ServerUnavailableError, _doctor_local
+from panecho_client import Connection, PanEcho, RequestError, Sampling, ServerUnavailableError, _doctor_local
 from panecho_client._doctor import Check, server_checks
 from panecho_client._doctor_cli import doctor, models
 from panecho_client._status import MODELS, StatusClient
@@ -28,6 +28,10 @@ def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
 
 
+def quick(url: str) -> Connection:
+    return Connection(url=url, timeout=5)
+
+
 def by_name(checks: Iterator[Check]) -> dict[str, Check]:
     return {check.name: check for check in checks}
 
@@ -38,7 +42,7 @@ def local() -> dict[str, Check]:
 
 def test_a_server_is_checked(server: TritonServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # must not come between
-    checks = by_name(server_checks(server.grpc_url, timeout=5))
+    checks = by_name(server_checks(quick(server.grpc_url)))
     assert all(check.status == "ok" for name, check in checks.items() if name != "weights")
     assert [name for name in checks if name.startswith("model ")] == [f"model {name}" for name in MODELS]
     assert checks["server"].found.startswith("Triton 2.")
@@ -78,7 +82,7 @@ def test_an_http_address_is_refused(command: str) -> None:
 
 
 def test_models_are_shown_with_what_they_did(server: TritonServer, cine: Path) -> None:
-    with StatusClient(server.grpc_url, timeout=5) as client:
+    with StatusClient(quick(server.grpc_url)) as client:
         before = client.model("backbone")
         with PanEcho(server.grpc_url) as panecho:
             panecho.predict_study(cine, tasks=["EF"], sampling=Sampling(num_clips=1, clip_length=2))
@@ -99,16 +103,16 @@ def test_models_where_nothing_listens(unused_url: str) -> None:
 
 
 def test_a_model_that_is_not_there_is_not_ready(server: TritonServer) -> None:
-    with StatusClient(server.grpc_url, timeout=5) as client:
+    with StatusClient(quick(server.grpc_url)) as client:
         model = client.model("nobody")
     assert (model.ready, model.reason) == (False, "no such model")
 
 
 def test_status_of_nothing_is_an_error_of_ours(unused_url: str) -> None:
-    with StatusClient(unused_url, timeout=5) as client, pytest.raises(ServerUnavailableError):
+    with StatusClient(quick(unused_url)) as client, pytest.raises(ServerUnavailableError):
         client.model("backbone")
     with pytest.raises(RequestError, match="gRPC"):
-        StatusClient(f"http://{unused_url}", timeout=5)
+        StatusClient(quick(f"http://{unused_url}"))
 
 
 def test_a_complaint_without_advice_cannot_be_made() -> None:

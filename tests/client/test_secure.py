@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trustme
+import typer
+from typer.testing import CliRunner
 
 from panecho_client import (
     AsyncPanEcho,
@@ -20,6 +22,7 @@ from panecho_client import (
     ServerUnavailableError,
     Tls,
 )
+from panecho_client._doctor_cli import doctor, models
 from panecho_server import Settings, TritonServer
 
 ONCE = Retry(seconds=0)
@@ -75,6 +78,21 @@ def mutual(folder: Path) -> Tls:
 def test_mutual_tls(secured: TritonServer, mutual: Tls) -> None:
     with PanEcho(Connection(url=secured.grpc_url, tls=mutual)) as panecho:
         assert len(panecho.tasks) == 40
+
+
+@pytest.mark.slow
+def test_commands_that_ask_about_a_server_can_be_let_in(secured: TritonServer, folder: Path) -> None:
+    app = typer.Typer()
+    app.command("doctor")(doctor)
+    app.command("models")(models)
+    names = {"--root-certificates": "ca.pem", "--certificate": "client.pem", "--private-key": "client.key"}
+    files = [word for option, name in names.items() for word in (option, str(folder / name))]
+    for command in ("doctor", "models"):
+        asked = [command, "--url", secured.grpc_url]
+        assert CliRunner().invoke(app, asked).exit_code == 1
+        told = CliRunner().invoke(app, [*asked, *files])
+        assert told.exit_code == 0, told.output
+        assert "postprocessing" in told.stdout
 
 
 @pytest.mark.slow

@@ -323,7 +323,7 @@ def test_a_server_that_is_not_there_or_speaks_http(export: Path, tmp_path: Path)
     assert "no server answers at 127.0.0.1:9" in nowhere.stderr
     http = invoke("deploy", export, "--url", "http://127.0.0.1:8000", "--model-repository", served)
     assert http.exit_code == 1
-    assert "models are changed over gRPC" in http.stderr
+    assert "this asks over gRPC; give host:port" in http.stderr
 
 
 @pytest.mark.parametrize("arguments", [("deploy",), ("rollback", "somewhere"), ("show", "somewhere")])

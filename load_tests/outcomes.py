@@ -15,8 +15,8 @@ NOT_REFUSED = "answered though unusable"
 UNANSWERED = "unanswered at the end"
 NOT_SENT = "not sent, too many under way"
 
-BUSY = ("exceeds maximum queue size", "request timeout expired")
-"""With these texts Triton rejects a request that it has not begun, as UNAVAILABLE."""
+BUSY = ("exceeds maximum queue size", "request timeout expired", "short of memory")
+"""With these texts Triton, or preprocessing, rejects a request that it has not begun, as UNAVAILABLE."""
 
 OF_HTTP = {
     400: "INVALID_ARGUMENT",

@@ -22,8 +22,8 @@ START_ONE = (
 # So says Triton, as NOT_FOUND, of a model that it is loading, or unloading because it is stopped.
 LOADING = "has no available versions"
 
-# With these Triton rejects a request without having begun it.
-BUSY = ("exceeds maximum queue size", "request timeout expired")
+# With these Triton, and preprocessing, reject a request without having begun it.
+BUSY = ("exceeds maximum queue size", "request timeout expired", "short of memory")
 
 # So says Triton, as INTERNAL, of a Python model whose process has died.
 DEAD = "is not healthy"

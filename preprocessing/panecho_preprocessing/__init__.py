@@ -19,6 +19,7 @@ from panecho_preprocessing.errors import (
     NoUsableVideoError,
     PreprocessingError,
     RequestCancelledError,
+    ShortOfMemoryError,
     VideoError,
     VideoErrorCode,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Options",
     "PreprocessingError",
     "RequestCancelledError",
+    "ShortOfMemoryError",
     "StudyClips",
     "VideoError",
     "VideoErrorCode",

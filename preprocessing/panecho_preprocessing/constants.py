@@ -6,6 +6,7 @@ from typing import Final, Literal
 # it sees a square of 224.
 RESIZE: Final = 256
 CROP: Final = 224
+FRAME_BYTES: Final = CROP * CROP * 3
 
 # A clip is 16 consecutive frames, and the published evaluation averages four clips of a video.
 CLIP_LENGTH: Final = 16

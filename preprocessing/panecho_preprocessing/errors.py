@@ -3,6 +3,7 @@
 PreprocessingError
 ├── InvalidRequestError         the request as a whole cannot be answered
 │   └── NoUsableVideoError      none of its files could be used
+├── ShortOfMemoryError          there is no room for its clips now
 ├── RequestCancelledError       nobody waits for the answer any more
 └── VideoError                  one file cannot be used; the others can
 
@@ -49,6 +50,10 @@ class InvalidRequestError(PreprocessingError, ValueError):
 
 class RequestCancelledError(PreprocessingError):
     """The caller has gone, or waits no longer."""
+
+
+class ShortOfMemoryError(PreprocessingError):
+    """There is no room for the request's clips now; there may be later."""
 
 
 class NoUsableVideoError(InvalidRequestError):

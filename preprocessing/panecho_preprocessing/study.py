@@ -9,8 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_preprocessing.clips import opened, pool, sample_clips
-from panecho_preprocessing.errors import InvalidRequestError, NoUsableVideoError, RequestCancelledError, VideoError
+from panecho_preprocessing.constants import FRAME_BYTES
+from panecho_preprocessing.errors import (
+    InvalidRequestError,
+    NoUsableVideoError,
+    RequestCancelledError,
+    ShortOfMemoryError,
+    VideoError,
+)
 from panecho_preprocessing.limits import Limits
+from panecho_preprocessing.memory import available_memory
 from panecho_preprocessing.options import Options
 from panecho_preprocessing.quiet import quiet_pydicom
 
@@ -53,6 +61,7 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
 
     Raises:
         RequestCancelledError: it is not.
+        ShortOfMemoryError: its clips would not fit into the memory that is left.
         InvalidRequestError: sizes and bytes do not fit, there are too many files, bytes or clips, or a file cannot be
             used and `options.on_error` is "fail".
         NoUsableVideoError: no file can be used.
@@ -60,6 +69,7 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
     limits = limits or Limits()
     files = _split(video_bytes, video_sizes, limits)
     max_clips = min(max_clips, limits.max_clip_frames // options.clip_length)
+    _require_memory(min(len(files) * options.num_clips, max_clips) * options.clip_length * FRAME_BYTES, limits)
     work = _Work(options, max_clips, len(files), limits, cancelled)
     with quiet_pydicom(), pool(threads) as videos, pool(threads) as frames:
         run = map if videos is None else videos.map
@@ -106,6 +116,17 @@ class _Work:
             needed = self._opened * self._options.num_clips
         if needed > self._max_clips:
             raise InvalidRequestError(_no_room(needed, self._max_clips, self._options, self._files))
+
+
+def _require_memory(clip_bytes: int, limits: Limits) -> None:
+    """Refuse before decoding what would not fit: clips of requests that wait for the next model are in memory."""
+    available = available_memory()
+    if available is not None and limits.memory_copies * clip_bytes > available:
+        raise ShortOfMemoryError(
+            f"short of memory: clips of this request may be {clip_bytes >> 20} MiB, which needs "
+            f"{limits.memory_copies * clip_bytes >> 20} MiB, and {available >> 20} MiB are available; send it again "
+            "later, or fewer videos or clips at once"
+        )
 
 
 def _require_all(outcomes: list[NDArray[np.uint8] | VideoError]) -> None:

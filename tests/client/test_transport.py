@@ -96,6 +96,7 @@ def test_a_call_under_way_learns_that_the_client_is_closed(silent_url: str) -> N
     [
         ("INVALID_ARGUMENT", "video_sizes[0]: EMPTY_FILE: no bytes", RequestError),
         ("UNAVAILABLE", "Exceeds maximum queue size", ServerBusyError),
+        ("UNAVAILABLE", "short of memory: clips of this request may be 308 MiB", ServerBusyError),
         ("RESOURCE_EXHAUSTED", "too many requests", ServerBusyError),
         ("UNAVAILABLE", "Request for unknown model: 'panecho' has no available versions", ServerUnavailableError),
         ("UNAVAILABLE", "Socket closed", ServerUnavailableError),

@@ -21,6 +21,7 @@ def test_public_names_are_these() -> None:
         "Options",
         "PreprocessingError",
         "RequestCancelledError",
+        "ShortOfMemoryError",
         "StudyClips",
         "VideoError",
         "VideoErrorCode",

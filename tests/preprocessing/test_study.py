@@ -10,6 +10,7 @@ from panecho_preprocessing import (
     NoUsableVideoError,
     Options,
     RequestCancelledError,
+    ShortOfMemoryError,
     StudyClips,
     preprocess_study,
     video_clips,
@@ -164,6 +165,14 @@ def test_too_many_files_are_refused() -> None:
 def test_too_many_bytes_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match=r"^video_bytes holds 6 bytes, the limit of a request is 5: send few"):
         study(b"abc", b"def", limits=Limits(max_request_bytes=5))
+
+
+def test_clips_that_would_not_fit_into_memory_are_refused_before_a_file_is_opened() -> None:
+    limits = Limits(memory_copies=1 << 30)
+    with pytest.raises(
+        ShortOfMemoryError, match=r"^short of memory: clips of this request may be 4 MiB, which needs \d"
+    ):
+        study(b"not opened", options=Options(num_clips=2), limits=limits)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -15,7 +15,7 @@ from panecho_server import Settings, TritonServer
 JUNK = b"junk"
 LABELS = {
     "model": {"preprocessing"},
-    "outcome": {"ok", "no_usable_video", "invalid", "cancelled", "failed"},
+    "outcome": {"ok", "no_usable_video", "invalid", "cancelled", "short_of_memory", "failed"},
     "status": {"ok", *VideoErrorCode},
     "le": {"0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "25", "+Inf"},
 }

@@ -10,11 +10,12 @@ from panecho_preprocessing import (
     InvalidRequestError,
     NoUsableVideoError,
     RequestCancelledError,
+    ShortOfMemoryError,
     StudyClips,
     VideoErrorCode,
 )
 
-OUTCOMES = ("ok", "no_usable_video", "invalid", "cancelled", "failed")
+OUTCOMES = ("ok", "no_usable_video", "invalid", "cancelled", "short_of_memory", "failed")
 STATUSES = ("ok", *VideoErrorCode)
 SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
 """Upper bounds of the histogram's buckets: a short JPEG cine takes about 0.03 s, a large study some seconds."""
@@ -65,6 +66,9 @@ class Metrics:
             raise
         except RequestCancelledError:
             outcome = "cancelled"
+            raise
+        except ShortOfMemoryError:
+            outcome = "short_of_memory"
             raise
         finally:
             self._seconds.observe(time.perf_counter() - start)

@@ -1,6 +1,7 @@
 """Triton adapter of ``panecho_preprocessing``."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from panecho_preprocessing import (
     Limits,
     Options,
     RequestCancelledError,
+    ShortOfMemoryError,
     StudyClips,
     preprocess_study,
     threads_per_instance,
@@ -29,8 +31,10 @@ class TritonPythonModel:
         parameters = {name: value["string_value"] for name, value in config["parameters"].items()}
         self.max_clips = int(parameters["max_clips"])
         self.defaults = {"clip_length": parameters["clip_length"]}
-        self.limits = Limits.from_parameters(parameters)
         instances = sum(group["count"] for group in config["instance_group"])
+        limits = Limits.from_parameters(parameters)
+        # All instances may ask for memory at the same time, and know nothing of each other.
+        self.limits = replace(limits, memory_copies=limits.memory_copies * instances)
         self.threads = int(parameters.get("threads", threads_per_instance(instances)))
         self.metrics = Metrics(args["model_name"])
         cv2.setNumThreads(1)  # several frames at a time, each in one thread
@@ -45,6 +49,8 @@ class TritonPythonModel:
             study = self.metrics.count(video_bytes.size, lambda: self._preprocess(request, video_bytes))
         except InvalidRequestError as error:
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)
+        except ShortOfMemoryError as error:
+            return _error(str(error), pb_utils.TritonError.UNAVAILABLE)
         except RequestCancelledError as error:
             return _error(str(error), pb_utils.TritonError.CANCELLED)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's

@@ -1,5 +1,6 @@
 """What a model repository holds, and which of its models are loaded at start."""
 
+import zipfile
 from pathlib import Path
 
 from panecho_server.errors import RepositoryError
@@ -14,7 +15,7 @@ def models_to_load(repository: Path, load: tuple[str, ...]) -> list[str]:
         load: Further models.
 
     Raises:
-        RepositoryError: The repository lacks one of them, or its exported model.
+        RepositoryError: The repository lacks one of them, or its exported model, or that is cut off.
     """
     if (repository / "panecho" / "config.pbtxt").is_file():
         models, exported = [*MODELS], "backbone"
@@ -22,17 +23,23 @@ def models_to_load(repository: Path, load: tuple[str, ...]) -> list[str]:
         models, exported = [IMAGE_ENCODER], IMAGE_ENCODER
     else:
         raise RepositoryError(f"{repository} is not a PanEcho model repository; make one: panecho export --help")
-    if not (repository / exported / "1" / "model.pt").is_file():
-        raise RepositoryError(
-            f"{repository}/{exported}/1/model.pt is missing; write it: "
-            f"panecho export --checkpoint PATH --model-repository {repository} (or --stand-in 0 to try things out)"
-        )
+    _check_model(repository, repository / exported / "1" / "model.pt")
     for model in load:
         if not (repository / model / "config.pbtxt").is_file():
             raise RepositoryError(
                 f"{repository} holds no model {model!r}; `panecho export --parts` decides what it holds"
             )
     return list(dict.fromkeys([*models, *load]))
+
+
+def _check_model(repository: Path, model: Path) -> None:
+    if zipfile.is_zipfile(model):  # as TorchScript files are; their list of contents is at the end
+        return
+    wrong = "is damaged: it is no whole TorchScript file" if model.is_file() else "is missing"
+    raise RepositoryError(
+        f"{model} {wrong}; write it: "
+        f"panecho export --checkpoint PATH --model-repository {repository} (or --stand-in 0 to try things out)"
+    )
 
 
 def profile_options(repository: Path, profile: str | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ from serve import running_serve
 from tritonclient.utils import InferenceServerException
 from wire import infer_study
 
-from panecho_server import Settings, StartError, TritonServer
+from panecho_server import RepositoryError, Settings, StartError, TritonServer
 
 SMALL: dict[str, int | str] = {"num_clips": 1, "clip_length": 1}
 LARGE: dict[str, int | str] = {"num_clips": 16, "clip_length": 16}
@@ -70,6 +70,25 @@ def test_a_wrong_tasks_json_is_named_at_start(cold_repository: Path, tmp_path: P
     )
     with pytest.raises(StartError, match=r"postprocessing/1/tasks\.json is not what `panecho export` writes"):
         TritonServer(settings).start()
+
+
+@pytest.mark.parametrize("kept", [None, 0, 1_000_000])
+def test_a_model_that_is_missing_or_cut_off_is_named_at_start(
+    cold_repository: Path, tmp_path: Path, kept: int | None
+) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(cold_repository, repository, copy_function=os.link)
+    model = repository / "backbone/1/model.pt"
+    content = model.read_bytes()
+    model.unlink()
+    if kept is not None:
+        model.write_bytes(content[:kept])
+    settings = Settings(
+        model_repository=repository, log_file=tmp_path / "log", http_port=0, grpc_port=0, metrics_port=0
+    )
+    wrong = "is missing" if kept is None else "is damaged: it is no whole TorchScript file"
+    with pytest.raises(RepositoryError, match=rf"backbone/1/model\.pt {wrong}; write it: panecho export"):
+        TritonServer(settings)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,7 +137,8 @@ def test_broken_model_is_explained_from_the_log(repository: Path, tmp_path: Path
             (broken / file.relative_to(repository)).parent.mkdir(parents=True, exist_ok=True)
             (broken / file.relative_to(repository)).symlink_to(file)
     (broken / "backbone/1/model.pt").unlink()
-    (broken / "backbone/1/model.pt").write_bytes(b"not a model")
+    with zipfile.ZipFile(broken / "backbone/1/model.pt", "w") as archive:
+        archive.writestr("model/data.pkl", b"not a model")
     message = run_serve("--model-repository", broken, "--log-file", tmp_path / "log")
     assert "tritonserver stopped while starting" in message
     assert "failed to load 'backbone'" in message

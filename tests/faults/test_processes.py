@@ -105,14 +105,17 @@ def test_a_stopped_model_process_is_replaced_and_nothing_is_lost(served: Serve, 
 
 
 @pytest.mark.slow
-def test_a_killed_server_is_started_again_and_nothing_is_lost(served: Serve, cine: Path, expected: float) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 0)])
+def test_a_server_that_is_ended_is_started_again_and_nothing_is_lost(
+    served: Serve, cine: Path, expected: float, number: signal.Signals, status: int
+) -> None:
     restarts = served.output.read_text().count("ready again")
     with callers(served, cine) as futures:
-        next(process for process in served.family() if process.name() == "tritonserver").kill()
+        next(process for process in served.family() if process.name() == "tritonserver").send_signal(number)
         wait_for(served, "ready again", restarts + 1)
         predict(served, cine)
     assert_all_right(futures, expected)
-    assert "tritonserver ended by itself with status -9; starting the server again." in served.output.read_text()
+    assert f"tritonserver ended by itself with status {status}; starting the server again." in served.output.read_text()
 
 
 @pytest.mark.slow

@@ -33,6 +33,7 @@ def render_page(results: dict[str, Any]) -> str:
         load=_png(_load(results)),
         timeline=_png(_timeline(results)),
         models=_png(_models(results)) if results["models"] else None,
+        server=_png(_server(results)) if results.get("server") else None,
     )
 
 
@@ -89,6 +90,20 @@ def _models(results: dict[str, Any]) -> Figure:
     batches.bar(range(len(sizes)), list(sizes.values()), tick_label=list(sizes), label="backbone")
     batches.set(xlabel="clips in a batch", ylabel="executions")
     return _finished(figure, (queue, compute, batches))
+
+
+def _server(results: dict[str, Any]) -> Figure:
+    """Draw what the server's processes held."""
+    figure, (memory, handles) = plt.subplots(1, 2, figsize=(WIDTH, HEIGHT))
+    points = results["server"]
+    times = [point["at"] for point in points]
+    for name in ("memory", "shared_memory"):
+        memory.plot(times, [point[name] for point in points], label=name.replace("_", " "))
+    memory.set(xlabel="seconds", ylabel="MiB", ylim=(0, None))
+    for name in ("handles", "threads"):
+        handles.plot(times, [point[name] for point in points], label=name)
+    handles.set(xlabel="seconds", ylabel="number", ylim=(0, None))
+    return _finished(figure, (memory, handles))
 
 
 def _finished(figure: Figure, axes: Sequence[Axes]) -> Figure:

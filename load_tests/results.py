@@ -187,6 +187,8 @@ def conclusion(results: Results) -> str:
 
 
 def _knee_line(results: Results) -> str:
+    if results["about"]["options"]["load_shape"] == "soak":
+        return f"{sum(stage['sustained'] for stage in results['stages'])} of {len(results['stages'])} stages sustained."
     knee = results["knee"]
     if knee is None:
         return "No knee: the lightest load was more than the server sustains."

@@ -17,22 +17,13 @@ QUEUE = 4
 
 @pytest.fixture
 def small_queue(cold_repository: Path, tmp_path: Path) -> Path:
-    """The repository with a queue of the backbone that is soon full, and none before or after it.
-
-    Triton 24.10, which the embedded server is, lets a queue that has a policy send only one request every half second
-    to a model that takes one at a time, once several wait: that would take the load away from the backbone.
-    """
+    """The repository with a queue of the backbone that is soon full."""
     target = tmp_path / "repository"
     shutil.copytree(cold_repository, target)
     config = target / "backbone/config.pbtxt"
     text, found = re.subn(r"max_queue_size: \d+", f"max_queue_size: {QUEUE}", config.read_text())
     assert found == 1
     config.write_text(text)
-    for model in ("preprocessing", "postprocessing"):
-        config = target / model / "config.pbtxt"
-        config.write_text(
-            re.sub(r"^dynamic_batching \{.*?^\}\n", "", config.read_text(), flags=re.DOTALL | re.MULTILINE)
-        )
     return target
 
 

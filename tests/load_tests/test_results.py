@@ -103,6 +103,16 @@ def test_a_spike_says_how_long_it_was_felt(spike: dict[str, Any]) -> None:
     assert "After the spike, requests were late or failed for 3.0 s." in conclusion(spike)
 
 
+def test_a_soak_has_no_knee() -> None:
+    records = requests(BEGIN, 10, 1, 3.0) + requests(BEGIN + 10, 10, 1, 0.4)
+    results = summarise(run("soak", [window("soak", 0, 1), window("soak", 10, 1)], records))
+    held = {"at": 0.0, "memory": 800.0, "shared_memory": 20.0, "handles": 90, "threads": 70}
+    page = render_page(results | {"server": [held, held | {"at": 5.0}]})
+    assert conclusion(results).splitlines()[0] == "1 of 2 stages sustained."
+    assert "1 of 2 stages sustained" in page
+    assert page.count('<img src="data:image/png;base64,') == 4
+
+
 def test_triton_tells_what_its_models_did(ramp: dict[str, Any]) -> None:
     expected = {"requests": 10, "failed": 0, "queue_seconds": 0.25, "compute_seconds": 0.5, "batches": {"1": 8, "2": 1}}
     assert ramp["stages"][0]["models"]["backbone"] == expected

@@ -14,9 +14,10 @@ from serve import Serve, running_serve
 
 from panecho_client import Connection, PanEcho, Retry, Sampling
 
-pytestmark = pytest.mark.long
-
 CALLERS = 3
+STATUSES = {signal.SIGKILL: -9, signal.SIGTERM: 0}
+"""With which tritonserver ends after a signal."""
+
 SAMPLING = Sampling(num_clips=1, clip_length=2)
 
 
@@ -105,17 +106,32 @@ def test_a_stopped_model_process_is_replaced_and_nothing_is_lost(served: Serve, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize("number", STATUSES)
 def test_a_server_that_is_ended_is_started_again_and_nothing_is_lost(
-    served: Serve, cine: Path, expected: float, number: signal.Signals, status: int
+    cold_repository: Path, tmp_path: Path, cine: Path, expected: float, number: signal.Signals
 ) -> None:
-    restarts = served.output.read_text().count("ready again")
-    with callers(served, cine) as futures:
-        next(process for process in served.family() if process.name() == "tritonserver").send_signal(number)
-        wait_for(served, "ready again", restarts + 1)
-        predict(served, cine)
-    assert_all_right(futures, expected)
-    assert f"tritonserver ended by itself with status {status}; starting the server again." in served.output.read_text()
+    with running_serve(cold_repository, tmp_path) as served:
+        with callers(served, cine) as futures:
+            next(process for process in served.family() if process.name() == "tritonserver").send_signal(number)
+            wait_for(served, "ready again", 1)
+            predict(served, cine)
+        assert_all_right(futures, expected)
+        assert (
+            f"tritonserver ended by itself with status {STATUSES[number]}; starting the server again."
+            in served.output.read_text()
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_server_that_dies_again_and_again_is_given_up(cold_repository: Path, tmp_path: Path) -> None:
+    with running_serve(cold_repository, tmp_path) as served:
+        for restarts in range(1, 7):
+            next(process for process in served.family() if process.name() == "tritonserver").kill()
+            if restarts < 6:
+                wait_for(served, "ready again", restarts)
+        assert served.process.wait(60) == 1
+        assert "status -9, for the 6th time within minutes; see " in served.output.read_text()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Half a minute of what takes half an hour: bad files among the good, and whether anything grows."""
+"""Some seconds of what takes half an hour: bad files among the good, and whether anything grows."""
 
 import json
 from pathlib import Path
@@ -17,15 +17,17 @@ def test_soak(cold_repository: Path, tmp_path: Path) -> None:
     settings = Settings(
         model_repository=cold_repository, http_port=0, grpc_port=0, metrics_port=0, log_file=tmp_path / "log"
     )
-    options = ("Mixed", "--clip-length", "1", "--bad-ratio", "0.3", "--rate-per-user", "1")
+    options = ("Mixed", "--clip-length", "1", "--bad-ratio", "0.3", "--rate-per-user", "1", "--stages", "10")
     with TritonServer(settings) as server:
         checks = {check.name: check for check in soak(server, 30, 4, options, tmp_path)}
     assert checks["no crash"] == Check("no crash", True, "same processes, models ready")
     assert checks["right answers; unusable files refused"].passed, checks
     assert set(checks) > {"memory: no growth", "shared memory: no growth", "handles: no growth", "latency: no drift"}
     watched = json.loads((tmp_path / "results.json").read_text())["server"]
-    assert len(watched) > 10
-    assert all(point["memory"] > 100 and point["shared_memory"] > 1 and point["handles"] > 20 for point in watched)
+    assert len(watched) > 5
+    assert min(point["memory"] for point in watched) > 100
+    assert min(point["shared_memory"] for point in watched) > 0
+    assert min(point["handles"] for point in watched) > 20
     assert "The server's processes" in (tmp_path / "report.html").read_text()
 
 

@@ -1,7 +1,8 @@
-"""How much memory this process may still take: of the machine's, and of its container's."""
+"""How much memory there is for this process: of the machine's, and of its container's."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
@@ -14,22 +15,33 @@ CACHED = ("inactive_file", "active_file")
 """What of the use is files that Linux drops when memory is wanted, as it does in MemAvailable."""
 
 
-def available_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> int | None:
-    """Return bytes that may still be taken without swapping or being killed; None where the system does not tell.
+class Memory(NamedTuple):
+    """Bytes.
 
-    Shared memory (/dev/shm) counts as taken.
+    Attributes:
+        total: That there are, for this process and what shares its container.
+        available: That may still be taken without swapping or being killed. Shared memory (/dev/shm) counts as taken.
     """
+
+    total: int
+    available: int
+
+
+def read_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> Memory | None:
+    """Return the memory of this process; None where the system does not tell."""
     try:
-        lines = (proc / "meminfo").read_text().splitlines()
-        machine = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        lines = (line.split(":") for line in (proc / "meminfo").read_text().splitlines())
+        sizes = {name: int(size.split()[0]) << 10 for name, size in lines}
+        machine = Memory(sizes["MemTotal"], sizes["MemAvailable"])
         groups = (proc / "self/cgroup").read_text().splitlines()
-    except (OSError, ValueError, StopIteration):
+    except (OSError, ValueError, KeyError):
         return None
-    return min([machine, *(room for line in groups for room in _rooms(line, cgroups))])
+    all_ = [machine, *(memory for line in groups for memory in _of_groups(line, cgroups))]
+    return Memory(min(memory.total for memory in all_), min(memory.available for memory in all_))
 
 
-def _rooms(line: str, cgroups: Path) -> Iterator[int]:
-    """Yield what a group, and those that it is in, leave; a line of /proc/self/cgroup names it."""
+def _of_groups(line: str, cgroups: Path) -> Iterator[Memory]:
+    """Yield the memory of a group, and of those that it is in; a line of /proc/self/cgroup names it."""
     _, controllers, path = line.split(":", 2)
     if controllers and "memory" not in controllers.split(","):
         return
@@ -38,18 +50,20 @@ def _rooms(line: str, cgroups: Path) -> Iterator[int]:
     group = root / path.lstrip("/")
     for folder in (group, *group.parents):
         if folder.is_relative_to(root):  # a container may see its own group as the root
-            room = _room(folder, *names)
-            if room is not None:
-                yield room
+            memory = _of_group(folder, *names)
+            if memory is not None:
+                yield memory
 
 
-def _room(folder: Path, limit_name: str, use_name: str, prefix: str) -> int | None:
+def _of_group(folder: Path, limit_name: str, use_name: str, prefix: str) -> Memory | None:
     try:
-        limit = (folder / limit_name).read_text().strip()
+        text = (folder / limit_name).read_text().strip()
+        limit = None if text == "max" else int(text)
         use = int((folder / use_name).read_text())
         counters = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
     except (OSError, ValueError):  # no such group here, or no limits in it
         return None
-    if limit == "max":
+    if limit is None:
         return None
-    return max(0, int(limit) - use + sum(int(counters.get(prefix + name, 0)) for name in CACHED))
+    cached = sum(int(counters.get(prefix + name, 0)) for name in CACHED)
+    return Memory(limit, max(0, limit - use + cached))

@@ -18,7 +18,7 @@ from panecho_preprocessing.errors import (
     VideoError,
 )
 from panecho_preprocessing.limits import Limits
-from panecho_preprocessing.memory import available_memory
+from panecho_preprocessing.memory import read_memory
 from panecho_preprocessing.options import Options
 from panecho_preprocessing.quiet import quiet_pydicom
 
@@ -62,8 +62,8 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
     Raises:
         RequestCancelledError: it is not.
         ShortOfMemoryError: its clips would not fit into the memory that is left.
-        InvalidRequestError: sizes and bytes do not fit, there are too many files, bytes or clips, or a file cannot be
-            used and `options.on_error` is "fail".
+        InvalidRequestError: sizes and bytes do not fit, there are too many files, bytes or clips, more clips than
+            memory will ever hold, or a file cannot be used and `options.on_error` is "fail".
         NoUsableVideoError: no file can be used.
     """
     limits = limits or Limits()
@@ -120,13 +120,19 @@ class _Work:
 
 def _require_memory(clip_bytes: int, limits: Limits) -> None:
     """Refuse before decoding what would not fit: clips of requests that wait for the next model are in memory."""
-    available = available_memory()
-    if available is not None and limits.memory_copies * clip_bytes > available:
-        raise ShortOfMemoryError(
-            f"short of memory: clips of this request may be {clip_bytes >> 20} MiB, which needs "
-            f"{limits.memory_copies * clip_bytes >> 20} MiB, and {available >> 20} MiB are available; send it again "
-            "later, or fewer videos or clips at once"
+    memory = read_memory()
+    needed = limits.memory_copies * clip_bytes
+    if memory is None or needed <= memory.available:
+        return
+    why = f"clips of this request may be {clip_bytes >> 20} MiB, which needs {needed >> 20} MiB"
+    if needed > memory.total:
+        raise InvalidRequestError(
+            f"{why}, and the server's memory is {memory.total >> 20} MiB: send fewer videos or clips at once"
         )
+    raise ShortOfMemoryError(
+        f"short of memory: {why}, and {memory.available >> 20} MiB are available; send it again later, or fewer videos "
+        "or clips at once"
+    )
 
 
 def _require_all(outcomes: list[NDArray[np.uint8] | VideoError]) -> None:

@@ -49,11 +49,16 @@ def predict(served: Serve, cine: Path) -> float:
         return panecho.predict_study(cine, sampling=Sampling(num_clips=CLIPS))["EF"].value
 
 
-def test_callers_come_by_turns_where_memory_is_short(small: Serve, cine: Path) -> None:
+def test_callers_come_by_turns_where_memory_is_short(
+    small: Serve, cine: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     expected = predict(small, cine)
     with ThreadPoolExecutor(CALLERS) as pool:
         values = list(pool.map(lambda _: predict(small, cine), range(CALLERS)))
     assert values == pytest.approx([expected] * CALLERS, abs=1e-4)
+    assert (
+        "takes no more requests now (in ensemble 'panecho', short of memory: clips of this request may" in caplog.text
+    )
     assert "starting the server again" not in small.output.read_text()
 
 
@@ -61,9 +66,7 @@ def test_what_never_fits_is_refused_with_the_numbers(small: Serve, cine: Path) -
     with triton.InferenceServerClient(small.grpc_url()) as client:
         with pytest.raises(InferenceServerException) as refused:
             infer_study(client, triton, [cine.read_bytes()] * 8, ["EF"], {"num_clips": CLIPS, "clip_length": 16})
-        assert refused.value.status() == "StatusCode.UNAVAILABLE"
-        assert (
-            "short of memory: clips of this request may be 294 MiB, which needs 4704 MiB, and "
-            in refused.value.message()
-        )
+        assert refused.value.status() == "StatusCode.INVALID_ARGUMENT"
+        text = refused.value.message()
+        assert "clips of this request may be 294 MiB, which needs 4704 MiB, and the server's memory is " in text
         infer_study(client, triton, [cine.read_bytes()], ["EF"], {"num_clips": 1, "clip_length": 1})

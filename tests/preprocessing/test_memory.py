@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from panecho_preprocessing.memory import available_memory
+from panecho_preprocessing.memory import Memory, read_memory
 
-MACHINE = 1000 << 10
+MACHINE = Memory(total=9999 << 10, available=1000 << 10)
 
 
 @pytest.fixture
@@ -15,9 +15,9 @@ def system(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def seen(system: Path, groups: str) -> int | None:
+def seen(system: Path, groups: str) -> Memory | None:
     (system / "proc/self/cgroup").write_text(groups)
-    return available_memory(system / "proc", system / "cgroup")
+    return read_memory(system / "proc", system / "cgroup")
 
 
 def group(folder: Path, limit: str, use: int, files: int, *, version: int = 2) -> None:
@@ -29,9 +29,9 @@ def group(folder: Path, limit: str, use: int, files: int, *, version: int = 2) -
 
 
 def test_this_machine_has_some() -> None:
-    available = available_memory()
-    assert available is not None
-    assert available > 1 << 20
+    memory = read_memory()
+    assert memory is not None
+    assert 1 << 20 < memory.available <= memory.total
 
 
 def test_without_limits_it_is_the_machines(system: Path) -> None:
@@ -42,26 +42,26 @@ def test_without_limits_it_is_the_machines(system: Path) -> None:
 
 def test_it_is_what_the_container_leaves_and_its_cached_files(system: Path) -> None:
     group(system / "cgroup/pod", "1000", 900, 50)
-    assert seen(system, "0::/pod\n") == 150
+    assert seen(system, "0::/pod\n") == (1000, 150)
 
 
 def test_a_group_around_it_may_leave_less(system: Path) -> None:
     group(system / "cgroup/pod", "1000", 960, 10)
     group(system / "cgroup/pod/container", "500", 200, 10)
-    assert seen(system, "0::/pod/container\n") == 50
+    assert seen(system, "0::/pod/container\n") == (500, 50)
 
 
 def test_a_container_that_sees_its_own_group_as_the_root(system: Path) -> None:
     group(system / "cgroup", "1000", 910, 10)
-    assert seen(system, "0::/kubepods/pod\n") == 100
+    assert seen(system, "0::/kubepods/pod\n") == (1000, 100)
 
 
 def test_older_groups(system: Path) -> None:
     group(system / "cgroup/memory/pod", "1000", 1100, 300, version=1)
-    assert seen(system, "5:devices:/x\n4:memory:/pod\n0::/\n") == 200
+    assert seen(system, "5:devices:/x\n4:memory:/pod\n0::/\n") == (1000, 200)
     group(system / "cgroup/memory/full", "1000", 1100, 10, version=1)
-    assert seen(system, "4:memory:/full\n") == 0
+    assert seen(system, "4:memory:/full\n") == (1000, 0)
 
 
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
-    assert available_memory(tmp_path, tmp_path) is None
+    assert read_memory(tmp_path, tmp_path) is None

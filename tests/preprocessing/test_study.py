@@ -15,6 +15,7 @@ from panecho_preprocessing import (
     preprocess_study,
     video_clips,
 )
+from panecho_preprocessing.memory import read_memory
 from panecho_preprocessing.view import Mask
 
 TWO = Options(num_clips=2)
@@ -168,11 +169,14 @@ def test_too_many_bytes_are_refused() -> None:
 
 
 def test_clips_that_would_not_fit_into_memory_are_refused_before_a_file_is_opened() -> None:
-    limits = Limits(memory_copies=1 << 30)
-    with pytest.raises(
-        ShortOfMemoryError, match=r"^short of memory: clips of this request may be 4 MiB, which needs \d"
+    memory = read_memory()
+    assert memory is not None
+    for wanted, refusal, text in (
+        ((memory.available + memory.total) // 2, ShortOfMemoryError, r"^short of memory: clips .* may be 4 MiB, which"),
+        (memory.total * 2, InvalidRequestError, r"^clips of this request may be 4 MiB, .* the server's memory is \d"),
     ):
-        study(b"not opened", options=Options(num_clips=2), limits=limits)
+        with pytest.raises(refusal, match=text):
+            study(b"not opened", limits=Limits(memory_copies=wanted // (2 * 16 * 224 * 224 * 3)))
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -28,6 +28,7 @@ class GrpcTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._headers = call_headers(connection)
         self._client: InferenceServerClient | None = None
         self._pool: SharedMemoryPool | None = None
         self._closed = False
@@ -35,7 +36,7 @@ class GrpcTransport:
     async def get_config(self) -> dict[str, str]:
         """See ``Transport``."""
         seconds = self._connection.connect_timeout
-        call = self._open().get_model_config(ENSEMBLE, headers=self._headers(), client_timeout=seconds)
+        call = self._open().get_model_config(ENSEMBLE, headers=self._headers, client_timeout=seconds)
         response = await self._answer(call, ENSEMBLE, seconds)
         return {name: parameter.string_value for name, parameter in response.config.parameters.items()}
 
@@ -46,7 +47,7 @@ class GrpcTransport:
         seconds = self._connection.timeout
         options = {
             "outputs": [InferRequestedOutput(name) for name in outputs],
-            "headers": self._headers(),
+            "headers": self._headers,
             "parameters": dict(parameters),
             "client_timeout": seconds,
         }
@@ -56,13 +57,13 @@ class GrpcTransport:
     async def is_ready(self, model: str) -> bool:
         """See ``Transport``."""
         seconds = self._connection.connect_timeout
-        call = self._open().is_model_ready(model, headers=self._headers(), client_timeout=seconds)
+        call = self._open().is_model_ready(model, headers=self._headers, client_timeout=seconds)
         return bool(await self._answer(call, model, seconds))
 
     async def load(self, model: str) -> None:
         """See ``Transport``."""
         seconds = self._connection.timeout
-        call = self._open().load_model(model, headers=self._headers(), client_timeout=seconds)
+        call = self._open().load_model(model, headers=self._headers, client_timeout=seconds)
         await self._answer(call, model, seconds, not_loaded)
 
     async def close(self) -> None:
@@ -98,21 +99,27 @@ class GrpcTransport:
         if self._closed:
             raise RequestError(CLOSED)
         if self._client is None:
-            tls = self._connection.tls
-            self._client = InferenceServerClient(
-                self._connection.url,
-                ssl=tls is not None,
-                root_certificates=tls and tls.root_certificates,
-                private_key=tls and tls.private_key,
-                certificate_chain=tls and tls.certificate_chain,
-                channel_args=channel_args(self._connection.url),
-            )
+            self._client = InferenceServerClient(self._connection.url, **client_options(self._connection))
             if self._connection.shared_memory:
-                self._pool = SharedMemoryPool(self._client, self._connection.url, self._headers())
+                self._pool = SharedMemoryPool(self._client, self._connection.url, self._headers)
         return self._client
 
-    def _headers(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in self._connection.headers.items()}  # as gRPC demands
+
+def call_headers(connection: Connection) -> dict[str, str]:
+    """Return the headers of every call, as gRPC demands them."""
+    return {name.lower(): value for name, value in connection.headers.items()}
+
+
+def client_options(connection: Connection) -> dict[str, Any]:
+    """Return what both of tritonclient's gRPC clients are made with: encryption, and gRPC's options."""
+    tls = connection.tls
+    return {
+        "ssl": tls is not None,
+        "root_certificates": tls and tls.root_certificates,
+        "private_key": tls and tls.private_key,
+        "certificate_chain": tls and tls.certificate_chain,
+        "channel_args": channel_args(connection.url),
+    }
 
 
 def channel_args(url: str) -> list[tuple[str, int | str]]:

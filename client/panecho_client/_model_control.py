@@ -11,8 +11,9 @@ from tritonclient.grpc import InferInput
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from panecho_client._blocking import call_headers, open_client
+from panecho_client._blocking import open_client
 from panecho_client._exceptions import RequestError, ServerBusyError, ServerError
+from panecho_client._grpc import call_headers
 from panecho_client._settings import Connection
 from panecho_client._translation import DENIED, translated
 from panecho_client._transport import Parameters

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from tritonclient.utils import InferenceServerException
 
-from panecho_client._blocking import call_headers, open_client
+from panecho_client._blocking import open_client
+from panecho_client._grpc import call_headers
 from panecho_client._metadata import Description, parse_description
 from panecho_client._settings import Connection
 from panecho_client._translation import translated

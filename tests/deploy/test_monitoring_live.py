@@ -150,8 +150,10 @@ def idle(prometheus: Prometheus) -> dict[str | None, float]:
 
 
 @pytest.fixture(scope="module")
-def load(server: TritonServer, cine: Path, idle: dict[str | None, float]) -> dict[str | None, float]:
-    """Several callers at a time, with a good study, a damaged file beside a good one, and junk alone."""
+def load(
+    server: TritonServer, prometheus: Prometheus, cine: Path, idle: dict[str | None, float]
+) -> dict[str | None, float]:
+    """Several callers at a time, with a good study, a damaged file beside a good one, and junk alone; all is read."""
     good = cine.read_bytes()
 
     def call(_caller: int) -> None:
@@ -165,6 +167,8 @@ def load(server: TritonServer, cine: Path, idle: dict[str | None, float]) -> dic
 
     with ThreadPoolExecutor(CALLERS) as callers:
         list(callers.map(call, range(CALLERS)))
+    prometheus.wait_for("panecho:unreadable_ratio:rate15m > 0")
+    prometheus.wait_for('rate(nv_inference_request_failure{job="panecho", model="panecho"}[1m]) > 0')
     return idle
 
 
@@ -182,7 +186,6 @@ def test_the_autoscalers_metric_rises_with_load(prometheus: Prometheus, load: di
 
 @pytest.mark.usefixtures("load")
 def test_every_line_of_the_dashboard_has_data(prometheus: Prometheus) -> None:
-    prometheus.wait_for("panecho:unreadable_ratio:rate15m > 0")
     empty = {
         title
         for title, expression in dashboard_expressions()
@@ -193,7 +196,6 @@ def test_every_line_of_the_dashboard_has_data(prometheus: Prometheus) -> None:
 
 @pytest.mark.usefixtures("load")
 def test_every_alert_has_data(prometheus: Prometheus) -> None:
-    prometheus.wait_for("panecho:unreadable_ratio:rate15m > 0")
     alerts = [rule for rule in rules(*sorted((PROMETHEUS / "rules").glob("*.yml"))) if "alert" in rule]
     empty = {
         rule["alert"]

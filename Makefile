@@ -47,7 +47,7 @@ test-fast: setup ## Run the tests that take less than about ten seconds each
 
 .PHONY: fuzz
 fuzz: setup ## Feed broken files to the preprocessing for a minute (FUZZ="--count 10000 --seconds 900" for more)
-	$(BIN)/python tests/fuzz/fuzz_preprocessing.py $(FUZZ)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz_preprocessing $(FUZZ)
 
 .PHONY: load-test
 load-test: setup ## Load an embedded server until it is too much; the knee and a report in build/load-test
@@ -80,9 +80,10 @@ pictures: setup ## Draw the pictures of docs/masking.md (FILES=folder with the t
 lint: setup ## Check style, types and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy benchmarks client export load_tests preprocessing server scripts deploy/docker/*.py model_repository/postprocessing/1/aggregation.py tests
+	$(BIN)/mypy admin benchmarks/load_generator client export load_tests model postprocessing preprocessing server scripts deploy/docker/*.py tests
+	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
-	$(BIN)/python -m panecho_export.rendering --check model_repository
+	$(BIN)/python -m panecho_export.config_rendering --check model_repository
 
 .PHONY: format
 format: setup ## Format the code
@@ -91,7 +92,7 @@ format: setup ## Format the code
 
 .PHONY: render
 render: setup ## Write tasks.json, the task-shaped parts of every config.pbtxt, and the rules for Kubernetes, from their sources
-	$(BIN)/python -m panecho_export.rendering model_repository
+	$(BIN)/python -m panecho_export.config_rendering model_repository
 	deploy/kubernetes/monitoring/render > deploy/kubernetes/monitoring/prometheusrule.yaml
 
 .PHONY: lock

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 
 from cines import MEMORY, Cine
-from panecho_preprocessing import CHANNEL_ORDER, CLIP_LENGTH, CROP, RESIZE, Options, video_clips
+from panecho_preprocessing import CHANNEL_ORDER, CLIP_LENGTH, CROP, RESIZE, ClipOptions, video_clips
 
 Clips: TypeAlias = NDArray[np.uint8]
 Variant: TypeAlias = Callable[[Cine, int], Clips]
@@ -30,7 +30,7 @@ FFMPEG = "ffmpeg + cv2.resize"
 OPENCV = "cv2.VideoCapture + cv2.resize"
 
 TAKES_THREADS = "threads" in inspect.signature(video_clips).parameters
-_TAKES_MASK = "mask" in {field.name for field in fields(Options)}
+_TAKES_MASK = "mask" in {field.name for field in fields(ClipOptions)}
 _DCMTK_TOOL = shutil.which("dcm2img") or shutil.which("dcmj2pnm")  # newer and older name
 _FFMPEG_TOOL = shutil.which("ffmpeg")
 _BORDER = (RESIZE - CROP) // 2
@@ -66,7 +66,7 @@ def ours(cine: Cine, num_clips: int, threads: int = 1, **choices: str) -> Clips:
     """Make clips with this repository's package; `threads` counts where the package takes it."""
     options: dict[str, Any] = {"num_clips": num_clips, **choices}
     more: dict[str, Any] = {"threads": threads} if TAKES_THREADS else {}
-    return video_clips(cine.data, Options(**options), **more)
+    return video_clips(cine.data, ClipOptions(**options), **more)
 
 
 def _clips(frames: Iterable[NDArray[np.uint8]], num_clips: int) -> Clips:

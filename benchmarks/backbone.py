@@ -24,16 +24,16 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from machine import describe_machine
-from panecho_export.checkpoint import load_model
-from panecho_export.constants import Precision
 from panecho_export.manifest import Parity
-from panecho_export.model import PanEcho
 from panecho_export.precision import convert
-from panecho_export.stand_in import stand_in_weights, with_training_means
-from panecho_export.tasks import TASKS
 from panecho_export.torchscript import save, script
 from panecho_export.validation import compare
-from panecho_preprocessing import Options, video_clips
+from panecho_model.architecture import PanEcho
+from panecho_model.checkpoint import load_model
+from panecho_model.constants import Precision
+from panecho_model.stand_in import stand_in_weights, with_training_means
+from panecho_model.tasks import TASKS
+from panecho_preprocessing import ClipOptions, video_clips
 from timing import Times, in_turn
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +112,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _clips() -> Tensor:
-    return torch.from_numpy(video_clips(CINE.read_bytes(), Options(num_clips=max(BATCHES), clip_length=16)))
+    return torch.from_numpy(video_clips(CINE.read_bytes(), ClipOptions(num_clips=max(BATCHES), clip_length=16)))
 
 
 def _variants(model: PanEcho, clips: Tensor, *, compiled: bool) -> tuple[dict[str, nn.Module], list[str]]:

@@ -12,6 +12,7 @@ import random
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import psutil
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from machine import describe_machine
-from panecho_client import PanEcho, RequestError, Sampling
+from panecho_client import ClipOptions, PanEcho, RequestError
 from panecho_server import TritonServer
 from serving import serving
 
@@ -61,9 +62,10 @@ def _watch(panecho: PanEcho, server: TritonServer, count: int) -> list[Sample]:
 
 def _send(panecho: PanEcho, chooser: random.Random) -> None:
     files = [DATA / name for name in chooser.choices(FILES, k=chooser.randint(1, 3))]
-    sampling = Sampling(num_clips=chooser.randint(1, 4), clip_length=chooser.randint(1, 3))
+    batching: Literal["per-video", "whole-study"] = chooser.choice(("per-video", "whole-study"))
+    clip_options = ClipOptions(num_clips=chooser.randint(1, 4), clip_length=chooser.randint(1, 3))
     with suppress(RequestError):  # of a study in which no file can be used
-        panecho.predict_study(files, sampling=sampling, requests="per-video" if chooser.random() < 0.5 else "one")
+        panecho.predict_study(files, clip_options=clip_options, batching=batching)
 
 
 def _server_sizes(server: TritonServer) -> dict[str, float]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
 
-from panecho_export.checkpoint import load_model
-from panecho_export.constants import IMAGENET_MEAN, IMAGENET_STD
-from panecho_export.stand_in import stand_in_weights, with_training_means
+from panecho_model.checkpoint import load_model
+from panecho_model.constants import IMAGENET_MEAN, IMAGENET_STD
+from panecho_model.stand_in import stand_in_weights, with_training_means
 
 CLIP_LENGTH = 16
 

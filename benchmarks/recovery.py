@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import track
 
 from machine import describe_machine
-from panecho_client import Connection, PanEcho, PanEchoError, Sampling
+from panecho_client import ClipOptions, Connection, PanEcho, PanEchoError
 from panecho_export.precision import best_precision
 from panecho_export.repository import export_stand_in
 from panecho_export.variant import Variant
@@ -33,7 +33,7 @@ from panecho_server.ports import choose_port
 
 CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
 RESULTS = Path(__file__).parent / "results/recovery"
-SAMPLING = Sampling(num_clips=1)
+SAMPLING = ClipOptions(num_clips=1)
 READY, READY_AGAIN, DEAD = "Ctrl-C stops it", "ready again", "starting the server again"
 LIMIT = 180.0
 SETTLE = 3.0
@@ -163,7 +163,7 @@ def _calls(grpc_url: str, ended: Callable[[], bool]) -> list[Call]:
         while not ended():
             begin = time.time()
             try:
-                panecho.predict_study(CINE, sampling=SAMPLING)
+                panecho.predict_study(CINE, clip_options=SAMPLING)
                 good = True
             except PanEchoError:
                 good = False

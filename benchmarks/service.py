@@ -28,13 +28,13 @@ from tritonclient.grpc import InferenceServerClient
 from load import Load, keep_busy
 from machine import describe_machine
 from obvious import Obvious
-from panecho_client import Connection, PanEcho, Sampling
+from panecho_client import ClipOptions, Connection, PanEcho
 from panecho_server import TritonServer
 from service_report import write_report
 from serving import serving
 
 CALLERS = (1, 2, 4, 8)
-SAMPLING = Sampling(num_clips=1, mask="none")  # the script masks nothing
+SAMPLING = ClipOptions(num_clips=1, mask="none")  # the script masks nothing
 OURS, FASTAPI, SCRIPT, BACKBONE = "ours", "FastAPI", "script", "bare backbone"
 MODELS = ("preprocessing", "backbone", "postprocessing")
 CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
@@ -54,7 +54,7 @@ def main() -> int:
         script = Obvious().predict
         data = arguments.file.read_bytes()
         calls: dict[str, Callable[[], object]] = {
-            OURS: lambda: panecho.predict_study(arguments.file, sampling=SAMPLING, embedding=False),
+            OURS: lambda: panecho.predict_study(arguments.file, clip_options=SAMPLING, embedding=False),
             FASTAPI: lambda: fastapi(data),
             SCRIPT: lambda: script(data),
             BACKBONE: _backbone(server.settings.model_repository),
@@ -133,7 +133,7 @@ def _backbone(repository: Path) -> Callable[[], object]:
 def _check_same(panecho: PanEcho, file: Path, logits: list[float]) -> None:
     """Refuse to compare speeds of different numbers."""
     position = sum(task.size for task in panecho.tasks[: [task.key for task in panecho.tasks].index("EF")])
-    ours = panecho.predict_study(file, sampling=SAMPLING, tasks="EF")["EF"].value
+    ours = panecho.predict_study(file, clip_options=SAMPLING, tasks="EF")["EF"].value
     if abs(ours - logits[position]) > EF_POINTS:
         raise SystemExit(f"ours says EF {ours:.2f}, the alternative {logits[position]:.2f}: not the same model")
 

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from panecho_export.precision import best_precision
 from panecho_export.repository import export_stand_in
 from panecho_export.variant import Variant
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def serving(repository: Path | None) -> Iterator[TritonServer]:
         served = repository or Path(folder) / "repository"
         if not served.exists():
             export_stand_in(0, served, Variant(precision=best_precision().precision))
-        settings = Settings(
+        settings = ServerSettings(
             model_repository=served, http_port=0, grpc_port=0, metrics_port=0, log_file=Path(folder) / "log"
         )
         with TritonServer(settings) as server:

@@ -20,17 +20,17 @@ from rich.progress import track
 
 from load import Load, keep_busy
 from machine import describe_machine
-from panecho_client import PanEcho, Sampling
+from panecho_client import ClipOptions, PanEcho
+from panecho_export.config_rendering import rendered, write
 from panecho_export.precision import best_precision
-from panecho_export.profiles import PROFILES, Profile
-from panecho_export.rendering import rendered, write
 from panecho_export.repository import export_stand_in
+from panecho_export.serving_profiles import PROFILES, Profile
 from panecho_export.variant import Variant
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
 
 CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
 RESULTS = Path(__file__).parent / "results/serving_settings"
-SAMPLING = Sampling(num_clips=1)
+SAMPLING = ClipOptions(num_clips=1)
 CPU = PROFILES["cpu"]
 BACKBONE, PREPROCESSING = CPU["backbone"], CPU["preprocessing"]
 CASES: Mapping[str, Profile] = {
@@ -78,7 +78,9 @@ def _server(repository: Path, case: str) -> TritonServer:
     log = repository.parent / f"{case}.log"
     options = {"model-config-name": case}
     return TritonServer(
-        Settings(model_repository=repository, http_port=0, grpc_port=0, metrics_port=0, log_file=log, options=options)
+        ServerSettings(
+            model_repository=repository, http_port=0, grpc_port=0, metrics_port=0, log_file=log, options=options
+        )
     )
 
 
@@ -95,7 +97,7 @@ def _measure(
 
 
 def _predict(panecho: PanEcho) -> object:
-    return panecho.predict_study(CINE, sampling=SAMPLING, embedding=False)
+    return panecho.predict_study(CINE, clip_options=SAMPLING, embedding=False)
 
 
 def _report(loads: Mapping[Key, Load], callers: list[int]) -> None:

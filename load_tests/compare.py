@@ -13,8 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from load_tests.errors import LoadTestError
-from load_tests.results import FORMAT
+from load_tests.report.results import FORMAT
+from load_tests.requests.errors import LoadTestError
 
 SAME_LOAD = 0.1
 """Stages are set side by side whose loads differ by no more than this part."""

@@ -5,9 +5,11 @@ locust -f load_tests/locustfile.py --host grpc://localhost:8001 --headless -u 2 
 Without a name all of them call, as often as their weights say.
 """
 
-from load_tests.listeners import listen  # first: it imports Locust, which makes everything after work with gevent
-from load_tests.payloads import aggregation, clips, embeddings, mixed, single_video, whole_study
-from load_tests.users import TritonUser
+from load_tests.locust_session.listeners import (
+    listen,  # first: it imports Locust, which makes everything after work with gevent
+)
+from load_tests.locust_session.users import TritonUser
+from load_tests.requests.payloads import aggregation, clips, embeddings, mixed, single_video, whole_study
 
 listen()
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from rich.console import Console
 
-from load_tests.checks import Check, count_outcomes, exit_status, no_crash
-from load_tests.outcomes import ANSWERED, GOOD, QUEUE_FULL
+from load_tests.embedded.checks import Expectation, count_outcomes, exit_status, no_crash
+from load_tests.embedded.process_monitor import ProcessMonitor
+from load_tests.embedded.serving import FOLDER, serving
+from load_tests.requests.outcomes import ANSWERED, GOOD, QUEUE_FULL
 from load_tests.run import run_locust
-from load_tests.serving import FOLDER, serving
-from load_tests.watching import Watch
 from panecho_server import TritonServer
 
 REPORT = FOLDER / "overload"
@@ -44,7 +44,9 @@ def main() -> int:
     return exit_status(checks)
 
 
-def overload(server: TritonServer, seconds: float, options: Sequence[str] = (), report: Path = REPORT) -> list[Check]:
+def overload(
+    server: TritonServer, seconds: float, options: Sequence[str] = (), report: Path = REPORT
+) -> list[Expectation]:
     """Overload a running server on this machine; return what was wanted and seen."""
     if server.pid is None:
         raise RuntimeError("the server is not started.")
@@ -56,39 +58,39 @@ def overload(server: TritonServer, seconds: float, options: Sequence[str] = (), 
         "LOAD_MAX_UNDER_WAY": "100000",
         "LOAD_DEADLINE": "120",
     }
-    with Watch(server.pid) as watch:
+    with ProcessMonitor(server.pid) as watch:
         run_locust(f"grpc://{server.grpc_url}", list(options) or ["SingleVideo"], defaults)
         time.sleep(SETTLE_SECONDS)
         unharmed = no_crash(server, watch)
     return [unharmed, *_checks(json.loads((report / "results.json").read_text()), watch)]
 
 
-def _checks(results: Mapping[str, Any], watch: Watch) -> list[Check]:
+def _checks(results: Mapping[str, Any], watch: ProcessMonitor) -> list[Expectation]:
     spike = next(stage for stage in results["stages"] if stage["label"] == "spike")
     middle, largest = _growth(watch, spike["begin"], spike["begin"] + spike["seconds"])
     kinds = count_outcomes(results)
     others = {kind: count for kind, count in kinds.items() if kind not in (*GOOD, QUEUE_FULL)}
     refused = spike["rejected_p95"]
     return [
-        Check(
+        Expectation(
             "bounded memory", largest <= middle * (1 + GROWTH), f"{middle:.0f} MiB halfway, then at most {largest:.0f}"
         ),
-        Check(
+        Expectation(
             "refusals say that the queue is full",
             bool(kinds.get(QUEUE_FULL)) and not others,
             f"{kinds.get(QUEUE_FULL, 0)} {QUEUE_FULL}, others {others or 'none'}",
         ),
-        Check(
+        Expectation(
             f"refusals within {QUICK_SECONDS:g} s",
             refused is not None and refused <= QUICK_SECONDS,
             "none" if refused is None else f"p95 {refused:.3f} s",
         ),
-        Check(
+        Expectation(
             "right answers to what is accepted",
             bool(kinds.get(ANSWERED)) and "wrong answer" not in kinds,
             f"{kinds.get(ANSWERED, 0)} answers, each compared with that before the load",
         ),
-        Check(
+        Expectation(
             f"recovered within {RECOVERY_SECONDS:g} s",
             results["recovery_seconds"] <= RECOVERY_SECONDS,
             f"requests were late or failed for {results['recovery_seconds']:.1f} s after",
@@ -96,7 +98,7 @@ def _checks(results: Mapping[str, Any], watch: Watch) -> list[Check]:
     ]
 
 
-def _growth(watch: Watch, begin: float, end: float) -> tuple[float, float]:
+def _growth(watch: ProcessMonitor, begin: float, end: float) -> tuple[float, float]:
     """Return the memory in the middle of a time, and the largest after, MiB."""
     middle = (begin + end) / 2
     first = [holding.memory for holding in watch.between(begin, middle)[-5:]]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from load_tests.serving import FOLDER, serving
+from load_tests.embedded.serving import FOLDER, serving
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = {"LOAD_SHAPE": "ramp", "LOAD_ARRIVALS": "constant", "LOAD_REPORT": str(FOLDER)}

@@ -18,12 +18,12 @@ from typing import Any
 
 from rich.console import Console
 
-from load_tests.checks import Check, count_outcomes, exit_status, no_crash
-from load_tests.outcomes import ANSWERED, GOOD, REFUSED_AS_EXPECTED
-from load_tests.results import write_results
+from load_tests.embedded.checks import Expectation, count_outcomes, exit_status, no_crash
+from load_tests.embedded.process_monitor import Holding, ProcessMonitor, slope
+from load_tests.embedded.serving import FOLDER, serving
+from load_tests.report.results import write_results
+from load_tests.requests.outcomes import ANSWERED, GOOD, REFUSED_AS_EXPECTED
 from load_tests.run import run_locust
-from load_tests.serving import FOLDER, serving
-from load_tests.watching import Holding, Watch, slope
 from panecho_server import TritonServer
 
 REPORT = FOLDER / "soak"
@@ -54,7 +54,7 @@ def main() -> int:
 
 def soak(
     server: TritonServer, seconds: float, rate: float, options: Sequence[str] = (), report: Path = REPORT
-) -> list[Check]:
+) -> list[Expectation]:
     """Keep a running server on this machine at work; return what was wanted and seen."""
     if server.pid is None:
         raise RuntimeError("the server is not started.")
@@ -67,7 +67,7 @@ def soak(
         "LOAD_BAD_RATIO": str(BAD_RATIO),
         "LOAD_REPORT": str(report),
     }
-    with Watch(server.pid, min(SAMPLE_SECONDS, seconds / STAGES)) as watch:
+    with ProcessMonitor(server.pid, min(SAMPLE_SECONDS, seconds / STAGES)) as watch:
         run_locust(f"grpc://{server.grpc_url}", list(options) or ["Mixed"], defaults)
         unharmed = no_crash(server, watch)
     results = json.loads((report / "results.json").read_text())
@@ -78,33 +78,33 @@ def soak(
     return [unharmed, _answers(results), *_holdings(holdings), _latency(results)]
 
 
-def _answers(results: Mapping[str, Any]) -> Check:
+def _answers(results: Mapping[str, Any]) -> Expectation:
     kinds = count_outcomes(results)
     others = {kind: count for kind, count in kinds.items() if kind not in GOOD}
     seen = f"{kinds.get(ANSWERED, 0)} answered, {kinds.get(REFUSED_AS_EXPECTED, 0)} refused, others {others or 'none'}"
-    return Check("right answers; unusable files refused", bool(kinds.get(ANSWERED)) and not others, seen)
+    return Expectation("right answers; unusable files refused", bool(kinds.get(ANSWERED)) and not others, seen)
 
 
-def _holdings(holdings: list[Holding]) -> list[Check]:
+def _holdings(holdings: list[Holding]) -> list[Expectation]:
     """Compare the largest of the second half with the largest of the first."""
     first, second = holdings[: len(holdings) // 2], holdings[len(holdings) // 2 :]
     return [_steady(field, first, second) for field in MORE]
 
 
-def _steady(field: str, first: list[Holding], second: list[Holding]) -> Check:
+def _steady(field: str, first: list[Holding], second: list[Holding]) -> Expectation:
     before, after = (max(getattr(holding, field) for holding in half) for half in (first, second))
     seen = f"at most {before:.0f} in the first half, {after:.0f} in the second"
     growth = f", {slope(second):+.0f} an hour; MiB" if field == "memory" else ""
     passed = after <= before * (1 + GROWTH) + MORE[field]
-    return Check(f"{field.replace('_', ' ')}: no growth", passed, seen + growth)
+    return Expectation(f"{field.replace('_', ' ')}: no growth", passed, seen + growth)
 
 
-def _latency(results: Mapping[str, Any]) -> Check:
+def _latency(results: Mapping[str, Any]) -> Expectation:
     medians = [stage["p50"] for stage in results["stages"] if stage["p50"] is not None]
     third = max(1, len(medians) // 3)
     first, last = (statistics.median(of) for of in (medians[:third], medians[-third:]))
     seen = f"median {first:.3f} s in the first third, {last:.3f} s in the last"
-    return Check("latency: no drift", last <= first * DRIFT, seen)
+    return Expectation("latency: no drift", last <= first * DRIFT, seen)
 
 
 if __name__ == "__main__":

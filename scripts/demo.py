@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
 
 
 def main() -> int:
     """Run the demo; return the exit status of ``panecho predict``."""
     folder, files = Path(sys.argv[1]), sys.argv[2:]
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=folder / "model_repository",
         grpc_port=0,
         http_port=0,

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
 
+from panecho_preprocessing.dicom.regions import Box, Region, read_regions, tissue_box
 from panecho_preprocessing.frames import Frame
-from panecho_preprocessing.regions import Box, Region, read_regions, tissue_box
-from panecho_preprocessing.sector import find_sector
-from panecho_preprocessing.view import find_view
+from panecho_preprocessing.framing.framing import find_framing
+from panecho_preprocessing.framing.sector import find_sector
 
 PICTURES: Final = Path(__file__).parents[1] / "docs" / "pictures"
 _WIDTH: Final = 336  # of a panel; two fill a column of text, and the model's 224 pixels are drawn one for one
@@ -92,7 +92,9 @@ def picture(cine: Cine, frames: list[Frame], regions: tuple[Region, ...]) -> NDA
         outlines, _ = cv2.findContours(sector.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(with_sector, outlines, -1, _GREEN, columns // 250)
     top = panel(shown, "decoded"), panel(with_region, "header's region"), panel(with_sector, "sector found (x 3)")
-    bottom = [panel(find_view(frames, regions, policy).apply(shown), policy) for policy in ("auto", "region", "none")]
+    bottom = [
+        panel(find_framing(frames, regions, policy).apply(shown), policy) for policy in ("auto", "region", "none")
+    ]
     return np.vstack([np.hstack(top), np.hstack(bottom)])
 
 
@@ -122,9 +124,9 @@ def measured(cine: Cine, frames: list[Frame], regions: tuple[Region, ...]) -> st
         return f"| {cine.name} | {box} | {sector is not None} | | | | |"
     region = (box.bottom - box.top) * (box.right - box.left) / sector.size
     held = sector[box.top : box.bottom, box.left : box.right].sum() / sector.sum()
-    none, cropped, auto = (find_view(frames, regions, policy) for policy in ("none", "region", "auto"))
+    none, cropped, auto = (find_framing(frames, regions, policy) for policy in ("none", "region", "auto"))
     standing = [standing_pixels([view.apply(frame) for frame in frames]) for view in (none, cropped, auto)]
-    finding = milliseconds(lambda: find_view(frames, regions, "auto"))
+    finding = milliseconds(lambda: find_framing(frames, regions, "auto"))
     plain, masked = milliseconds(lambda: none.apply(frames[0])), milliseconds(lambda: auto.apply(frames[0]))
     return (
         f"| {cine.name} {rows} x {columns} | {region:.0%} | {sector.mean():.1%} | {held:.1%} "

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_models import SMALL_MODELS, add_small_models
 
 from panecho_export.repository import export_stand_in
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
+from support.small_models import SMALL_MODELS, add_small_models
+
+pytest_plugins = ["support.client_fixtures", "support.reference_model"]
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("PANECHO_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -44,7 +46,7 @@ def cold_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) 
 def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
     """A real tritonserver on free ports."""
     log_file = tmp_path_factory.mktemp("log") / "tritonserver.log"
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=repository,
         load=SMALL_MODELS,
         model_control=True,

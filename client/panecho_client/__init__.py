@@ -2,6 +2,9 @@
 
 from panecho_client._async_client import AsyncPanEcho
 from panecho_client._client import PanEcho
+from panecho_client._clip_options import ClipOptions
+from panecho_client._connection import Connection, Retry, Tls
+from panecho_client._description import Manifest, Parity, Task, Weights
 from panecho_client._exceptions import (
     DeadlineExceededError,
     FilesError,
@@ -14,13 +17,11 @@ from panecho_client._exceptions import (
     UnknownTaskError,
 )
 from panecho_client._files import FoundFiles, LeftOut, find_files
-from panecho_client._metadata import Manifest, Parity, Task, Weights
-from panecho_client._requests import Sampling
 from panecho_client._results import Prediction, StudyResult, VideoResult
-from panecho_client._settings import Connection, Retry, Tls
 
 __all__ = [
     "AsyncPanEcho",
+    "ClipOptions",
     "Connection",
     "DeadlineExceededError",
     "FilesError",
@@ -34,7 +35,6 @@ __all__ = [
     "Prediction",
     "RequestError",
     "Retry",
-    "Sampling",
     "ServerBusyError",
     "ServerError",
     "ServerUnavailableError",

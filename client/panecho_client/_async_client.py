@@ -11,15 +11,15 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_client._building import build_study, output_names
+from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._clips import as_uint8_clips, as_uint8_frames, parts_of
+from panecho_client._connection import DEFAULT_URL, Connection
+from panecho_client._contract import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING, Parameters
+from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError, ServerError, naming
 from panecho_client._files import StrPath, file_sizes, find_files
-from panecho_client._metadata import Task, Weights
 from panecho_client._requests import (
-    OnError,
-    Requests,
-    Sampling,
+    Batching,
     VideoAnswer,
     WeightsChangedError,
     choose_tasks,
@@ -33,10 +33,9 @@ from panecho_client._requests import (
     video_answer,
     with_embeddings,
 )
+from panecho_client._responses import build_study, output_names
 from panecho_client._results import StudyResult
-from panecho_client._sending import OnProgress, Sender, ignore_progress
-from panecho_client._settings import DEFAULT_URL, Connection
-from panecho_client._transport import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING, Parameters
+from panecho_client._sender import OnProgress, Sender, ignore_progress
 
 DEFAULT_CONCURRENCY = 4
 CLIPS_PER_REQUEST = 16
@@ -80,10 +79,10 @@ class AsyncPanEcho:
         paths: StrPath | Iterable[StrPath],
         *,
         tasks: str | Iterable[str] | None = None,
-        sampling: Sampling | None = None,
+        clip_options: ClipOptions | None = None,
         on_error: OnError = "skip",
         embedding: bool = True,
-        requests: Requests = "auto",
+        batching: Batching = "auto",
         on_progress: OnProgress = ignore_progress,
     ) -> StudyResult:
         """Predict the tasks of one study from all its files together.
@@ -94,10 +93,10 @@ class AsyncPanEcho:
         Args:
             paths: Files of the study, or folders and archives that hold them; ``find_files`` shows which those are.
             tasks: Names of the tasks to predict; all of them by default.
-            sampling: What the model is shown of each video.
+            clip_options: What the model is shown of each video.
             on_error: ``skip`` a file that cannot be used and say so in its status, or ``fail``.
             embedding: Whether to return each video's embedding.
-            requests: ``one`` for the whole study, ``per-video``, or what suits its size. The numbers are the same.
+            batching: ``whole-study`` or ``per-video`` requests, or what suits the size. The numbers are the same.
             on_progress: Called with the number of files done, and of all.
 
         Raises:
@@ -113,10 +112,10 @@ class AsyncPanEcho:
             self._predict,
             files,
             tasks=tasks,
-            sampling=sampling or Sampling(),
+            clip_options=clip_options or ClipOptions(),
             on_error=on_error,
             embedding=embedding,
-            requests=requests,
+            batching=batching,
             on_progress=on_progress,
         )
         for _ in range(WEIGHTS_CHANGES):
@@ -128,7 +127,7 @@ class AsyncPanEcho:
         self,
         paths: StrPath | Iterable[StrPath],
         *,
-        sampling: Sampling | None = None,
+        clip_options: ClipOptions | None = None,
         on_progress: OnProgress = ignore_progress,
     ) -> dict[Path, NDArray[np.float32] | str]:
         """Return the embedding of each video, FP32 [768], the mean over its clips; or the status of one without.
@@ -137,7 +136,7 @@ class AsyncPanEcho:
             PanEchoError: As ``predict_study``; files that cannot be used raise nothing.
         """
         files = (await asyncio.to_thread(find_files, paths)).files
-        parameters = (sampling or Sampling()).parameters("skip")
+        parameters = (clip_options or ClipOptions()).parameters("skip")
         answers = await self._answers(files, ("embedding", "video_status"), parameters, on_progress)
         return {
             file: answer.status if answer.embedding is None else answer.embedding
@@ -196,14 +195,14 @@ class AsyncPanEcho:
         return np.concatenate([answer["frame_embedding"] for answer in answers])
 
     async def key_frames(
-        self, paths: StrPath | Iterable[StrPath], *, sampling: Sampling | None = None
+        self, paths: StrPath | Iterable[StrPath], *, clip_options: ClipOptions | None = None
     ) -> dict[Path, NDArray[np.uint8]]:
         """Return the middle frame of each video as the model is shown it: masked, UINT8 [224, 224, 3], red first.
 
         A file that cannot be used has none. Errors as of ``embed``.
         """
         files = (await asyncio.to_thread(find_files, paths)).files
-        parameters = (sampling or Sampling()).parameters("skip") | {"num_clips": 1, "clip_length": 1}
+        parameters = (clip_options or ClipOptions()).parameters("skip") | {"num_clips": 1, "clip_length": 1}
         answers = await self._sender.each_file(PREPROCESSING, files, ["clips"], parameters, make=key_frame)
         return {file: answer for file, answer in zip(files, answers, strict=True) if not isinstance(answer, str)}
 
@@ -226,10 +225,10 @@ class AsyncPanEcho:
         files: Sequence[Path],
         *,
         tasks: str | Iterable[str] | None,
-        sampling: Sampling,
+        clip_options: ClipOptions,
         on_error: OnError,
         embedding: bool,
-        requests: Requests,
+        batching: Batching,
         on_progress: OnProgress,
     ) -> StudyResult:
         """Predict a study once; WeightsChangedError where the server changed its weights meanwhile."""
@@ -237,8 +236,8 @@ class AsyncPanEcho:
         # upload, and names the right weights even if the server was restarted with others.
         description = await self._sender.describe()
         chosen = choose_tasks(description.tasks, tasks)
-        parameters = sampling.parameters(on_error)
-        together = in_one_request(requests, await asyncio.to_thread(file_sizes, files), sampling.num_clips)
+        parameters = clip_options.parameters(on_error)
+        together = in_one_request(batching, await asyncio.to_thread(file_sizes, files), clip_options.num_clips)
         send = self._together if together else self._each_by_itself
         try:
             outputs = await send(files, chosen, parameters, embedding=embedding, on_progress=on_progress)

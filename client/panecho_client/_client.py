@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_client._async_client import DEFAULT_CONCURRENCY, AsyncPanEcho
+from panecho_client._clip_options import ClipOptions, OnError
+from panecho_client._connection import DEFAULT_URL, Connection
+from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError
 from panecho_client._files import StrPath
-from panecho_client._metadata import Task, Weights
-from panecho_client._requests import OnError, Requests, Sampling
+from panecho_client._requests import Batching
 from panecho_client._results import StudyResult
-from panecho_client._sending import OnProgress, ignore_progress
-from panecho_client._settings import DEFAULT_URL, Connection
-from panecho_client._transport import CLOSED
+from panecho_client._sender import OnProgress, ignore_progress
+from panecho_client._transport.base import CLOSED
 
 T = TypeVar("T")
 Call: TypeAlias = Callable[[], Coroutine[Any, Any, T]]
@@ -62,10 +63,10 @@ class PanEcho:
         paths: StrPath | Iterable[StrPath],
         *,
         tasks: str | Iterable[str] | None = None,
-        sampling: Sampling | None = None,
+        clip_options: ClipOptions | None = None,
         on_error: OnError = "skip",
         embedding: bool = True,
-        requests: Requests = "auto",
+        batching: Batching = "auto",
         on_progress: OnProgress = ignore_progress,
     ) -> StudyResult:
         """Predict the tasks of one study from all its files together; see ``AsyncPanEcho.predict_study``."""
@@ -73,10 +74,10 @@ class PanEcho:
             lambda: self._client.predict_study(
                 paths,
                 tasks=tasks,
-                sampling=sampling,
+                clip_options=clip_options,
                 on_error=on_error,
                 embedding=embedding,
-                requests=requests,
+                batching=batching,
                 on_progress=on_progress,
             )
         )
@@ -85,11 +86,11 @@ class PanEcho:
         self,
         paths: StrPath | Iterable[StrPath],
         *,
-        sampling: Sampling | None = None,
+        clip_options: ClipOptions | None = None,
         on_progress: OnProgress = ignore_progress,
     ) -> dict[Path, NDArray[np.float32] | str]:
         """Return the embedding of each video, FP32 [768], or the status of one without; see ``AsyncPanEcho.embed``."""
-        return self._loop.run(lambda: self._client.embed(paths, sampling=sampling, on_progress=on_progress))
+        return self._loop.run(lambda: self._client.embed(paths, clip_options=clip_options, on_progress=on_progress))
 
     def predict_clips(self, clips: NDArray[np.generic], *, tasks: str | Iterable[str] | None = None) -> StudyResult:
         """Predict from the clips of one video that a caller has made; see ``AsyncPanEcho.predict_clips``."""
@@ -100,10 +101,10 @@ class PanEcho:
         return self._loop.run(lambda: self._client.embed_frames(frames))
 
     def key_frames(
-        self, paths: StrPath | Iterable[StrPath], *, sampling: Sampling | None = None
+        self, paths: StrPath | Iterable[StrPath], *, clip_options: ClipOptions | None = None
     ) -> dict[Path, NDArray[np.uint8]]:
         """Return the middle frame of each video, UINT8 [224, 224, 3]; see ``AsyncPanEcho.key_frames``."""
-        return self._loop.run(lambda: self._client.key_frames(paths, sampling=sampling))
+        return self._loop.run(lambda: self._client.key_frames(paths, clip_options=clip_options))
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""

@@ -11,14 +11,11 @@ from typing import NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_client._archives import archive_of, is_archive, member_size, members, read_member
+from panecho_client._contract import MAX_STUDY_BYTES
 from panecho_client._exceptions import FilesError
+from panecho_client._zip_files import archive_of, is_archive, member_size, members, read_member
 
 StrPath: TypeAlias = str | os.PathLike[str]
-
-# A gRPC message holds at most 2 GiB - 1; what is not video (names, sizes) stays far below one MiB.
-MAX_MESSAGE_BYTES = 2**31 - 1
-MAX_STUDY_BYTES = MAX_MESSAGE_BYTES - 2**20
 
 # What zipfile raises for a member that is broken, compressed in an unknown way or encrypted.
 DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)

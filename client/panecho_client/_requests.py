@@ -9,14 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_client._clip_options import OnError
+from panecho_client._contract import Tensors
+from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError, ServerError, UnknownTaskError
-from panecho_client._metadata import Task, Weights
-from panecho_client._transport import Tensors
 
-OnError = Literal["skip", "fail"]
-Mask = Literal["auto", "region", "none"]
-DecodeScale = Literal["full", "reduced"]
-Requests = Literal["auto", "one", "per-video"]
+Batching = Literal["auto", "whole-study", "per-video"]
 
 # A study of few and small files takes one request: the server decodes its files side by side as well.
 ONE_REQUEST_FILES = 4
@@ -29,68 +27,6 @@ NO_LOGITS = np.empty((0, 0), np.float32)
 _REFUSED = re.compile(
     r"no file of this request could be used: video_sizes\[0\]: (?P<status>[A-Z_0-9]+: .*)$", re.DOTALL
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """What the server shows the model of each video, as request parameters.
-
-    Attributes:
-        num_clips: Clips taken from each video.
-        clip_length: Frames of a clip; None for what the server's model was exported for.
-        frame_stride: A clip takes every nth frame.
-        frame_rate: Resample videos to so many frames per second first; None for all frames.
-        mask: What of a DICOM's frames is shown: the sector, the header's region, or all.
-        decode_scale: Whether large JPEG frames may be decoded at a fraction of their size.
-
-    Raises:
-        RequestError: A number is below 1.
-    """
-
-    num_clips: int = 4
-    clip_length: int | None = None
-    frame_stride: int = 1
-    frame_rate: float | None = None
-    mask: Mask = "auto"
-    decode_scale: DecodeScale = "full"
-
-    def __post_init__(self) -> None:
-        """Refuse what no server accepts; upper limits are the server's to know."""
-        for name in ("num_clips", "clip_length", "frame_stride"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise RequestError(f"{name} is {value}; it must be 1 or more.")
-
-    def parameters(self, on_error: OnError) -> dict[str, int | str]:
-        """Return Triton's request parameters, which are whole numbers and texts."""
-        length = {} if self.clip_length is None else {"clip_length": int(self.clip_length)}
-        rate = {} if self.frame_rate is None else {"frame_rate": str(self.frame_rate)}
-        return {
-            "num_clips": int(self.num_clips),
-            **length,
-            "frame_stride": int(self.frame_stride),
-            **rate,
-            "mask": self.mask,
-            "decode_scale": self.decode_scale,
-            "on_error": on_error,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What to predict of every study.
-
-    Attributes:
-        tasks: Names of the tasks; None for all.
-        sampling: What the model is shown of each video.
-        on_error: What to do about a file that cannot be used.
-        key_frames: Whether reports to read show a frame of each video. Text burned into it may name the patient.
-    """
-
-    tasks: Sequence[str] | None
-    sampling: Sampling
-    on_error: OnError
-    key_frames: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,12 +63,12 @@ def choose_tasks(tasks: tuple[Task, ...], keys: str | Iterable[str] | None) -> t
     return tuple(known[key] for key in wanted)
 
 
-def in_one_request(requests: Requests, sizes: Sequence[int], num_clips: int) -> bool:
+def in_one_request(batching: Batching, sizes: Sequence[int], num_clips: int) -> bool:
     """Tell whether a study of files of these sizes, so many clips of each, is sent as one request."""
-    if requests == "auto":
+    if batching == "auto":
         few = len(sizes) <= ONE_REQUEST_FILES and len(sizes) * num_clips <= ONE_REQUEST_CLIPS
         return few and sum(sizes) <= ONE_REQUEST_BYTES
-    return requests == "one"
+    return batching == "whole-study"
 
 
 def video_answer(outputs: Tensors) -> VideoAnswer:

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_client._description import VERSION, Task, Weights
 from panecho_client._exceptions import UnknownTaskError
-from panecho_client._metadata import VERSION, Task, Weights
 
 FloatArray: TypeAlias = NDArray[np.float32]
 

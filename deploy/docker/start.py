@@ -17,7 +17,7 @@ import re
 import sys
 from pathlib import Path
 
-from panecho_server import RepositoryError, Settings
+from panecho_server import RepositoryError, ServerSettings
 from panecho_server.repository import models_to_load, profile_options
 from panecho_server.security import CLOSED_APIS, closed_apis
 
@@ -45,7 +45,7 @@ def options() -> list[str]:
     given: dict[str, object] = {
         "model-repository": repository,
         "model-control-mode": "explicit",
-        "exit-timeout-secs": number("EXIT_TIMEOUT_SECS", Settings.exit_timeout),
+        "exit-timeout-secs": number("EXIT_TIMEOUT_SECS", ServerSettings.exit_timeout),
         **restrictions(),
         **profile_options(repository, os.environ.get("PROFILE") or None),
     }
@@ -59,7 +59,7 @@ def restrictions() -> dict[str, str]:
     """Return options that close APIs to who lacks the key of ``ADMIN_KEY_FILE``, or to everybody without one."""
     path = os.environ.get("ADMIN_KEY_FILE")
     if path is None:
-        return closed_apis(Settings())
+        return closed_apis(ServerSettings())
     try:
         key = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from panecho_export.constants import CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
 from panecho_export.errors import ExportError
-from panecho_export.tasks import TASKS, find_tasks
 from panecho_export.variant import Variant, parse_parts
+from panecho_model.constants import CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
+from panecho_model.errors import ModelError
+from panecho_model.tasks import TASKS, find_tasks
 
 DEFAULT_REPOSITORY = Path("build/model_repository")
 
@@ -64,7 +65,7 @@ def export(  # noqa: PLR0913 - one argument per option of the command
             validation_files=tuple(validate or ()),
         )
         _export(checkpoint, stand_in or 0, model_repository, variant, console)
-    except ExportError as error:
+    except (ExportError, ModelError) as error:
         console.print(f"panecho export: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
     console.print(f"Next: panecho serve --model-repository {model_repository}")

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from panecho_export.constants import CLIP_LENGTH, Precision
-from panecho_export.tasks import TASKS, Task
-from panecho_export.weights import NO_WEIGHTS, Weights
+from panecho_model.constants import CLIP_LENGTH, Precision
+from panecho_model.tasks import TASKS, Task
+from panecho_model.weights_identity import NO_WEIGHTS, Weights
 
 
 @dataclass(frozen=True, kw_only=True)

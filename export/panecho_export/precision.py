@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from panecho_export.constants import IMAGES_PER_PASS, Precision
-from panecho_export.model import PanEcho, channel_planes, frame_positions
+from panecho_model.architecture import PanEcho, channel_planes, frame_positions
+from panecho_model.constants import IMAGES_PER_PASS, Precision
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

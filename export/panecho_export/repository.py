@@ -9,18 +9,18 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from panecho_export.checkpoint import load_model, read_checkpoint
+from panecho_export.config_rendering import MODELS, rendered, write
 from panecho_export.errors import RepositoryError
 from panecho_export.manifest import Manifest, Parity, export_date, package_versions
-from panecho_export.model import ImageEncoder, PanEcho, WithoutHeads
 from panecho_export.precision import convert
-from panecho_export.rendering import MODELS, rendered, write
-from panecho_export.stand_in import stand_in_weights, with_training_means
-from panecho_export.tasks import TASKS
 from panecho_export.torchscript import save, script
 from panecho_export.validation import compare, require_parity, validation_clips
 from panecho_export.variant import Variant
-from panecho_export.weights import Weights, checkpoint_identity, stand_in_identity
+from panecho_model.architecture import ImageEncoder, PanEcho, WithoutHeads
+from panecho_model.checkpoint import load_model, read_checkpoint
+from panecho_model.stand_in import stand_in_weights, with_training_means
+from panecho_model.tasks import TASKS
+from panecho_model.weights_identity import Weights, checkpoint_identity, stand_in_identity
 
 MODEL_FILE = Path("1/model.pt")
 DEFAULT = Variant()

@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from panecho_export.constants import BOUNDS, FRAME_SIZE, MAX_CLIPS, Bounds, Precision
 from panecho_export.errors import ValidationError
 from panecho_export.manifest import Parity
-from panecho_export.tasks import Kind, Task
+from panecho_model.constants import BOUNDS, FRAME_SIZE, MAX_CLIPS, Bounds, Precision
+from panecho_model.tasks import Kind, Task
 
 GENERATED_CLIPS = ((1, 1), (1, 8), (3, 5))
 """Clips and frames of the generated clips: one of each, several, an odd number of each."""
@@ -43,13 +43,13 @@ def _clips_of_file(path: Path, clip_length: int) -> Tensor:
     try:
         import numpy as np  # noqa: PLC0415 - comes with the preprocessing
 
-        from panecho_preprocessing import InvalidRequestError, Options, preprocess_study  # noqa: PLC0415 - an extra
+        from panecho_preprocessing import ClipOptions, InvalidRequestError, preprocess_study  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ValidationError("validation on files needs `pip install 'panecho-triton[preprocessing]'`.") from error
     try:
         content = np.fromfile(path, np.uint8)
         sizes = np.array([len(content)], np.int64)
-        study = preprocess_study(content, sizes, Options(clip_length=clip_length), max_clips=MAX_CLIPS)
+        study = preprocess_study(content, sizes, ClipOptions(clip_length=clip_length), max_clips=MAX_CLIPS)
     except OSError as error:
         raise ValidationError(f"{path}: cannot be read: {error.strerror or error}") from error
     except InvalidRequestError as error:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from panecho_export.constants import CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
 from panecho_export.errors import VariantError
-from panecho_export.tasks import TASKS, Task
+from panecho_model.constants import CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
+from panecho_model.tasks import TASKS, Task
 
 Part = Literal["study", "backbone", "image_encoder"]
 STUDY_MODELS = ("panecho", "preprocessing", "backbone", "postprocessing")

@@ -13,7 +13,6 @@ from panecho_preprocessing.constants import (
     NUM_CLIPS,
     RESIZE,
 )
-from panecho_preprocessing.cores import available_cores, threads_per_instance
 from panecho_preprocessing.errors import (
     InvalidRequestError,
     NoUsableVideoError,
@@ -23,8 +22,9 @@ from panecho_preprocessing.errors import (
     VideoError,
     VideoErrorCode,
 )
+from panecho_preprocessing.host.cores import available_cores, threads_per_instance
 from panecho_preprocessing.limits import Limits
-from panecho_preprocessing.options import Options
+from panecho_preprocessing.options import ClipOptions
 from panecho_preprocessing.study import StudyClips, preprocess_study
 
 __all__ = [
@@ -38,10 +38,10 @@ __all__ = [
     "MAX_NUM_CLIPS",
     "NUM_CLIPS",
     "RESIZE",
+    "ClipOptions",
     "InvalidRequestError",
     "Limits",
     "NoUsableVideoError",
-    "Options",
     "PreprocessingError",
     "RequestCancelledError",
     "ShortOfMemoryError",

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from panecho_preprocessing.constants import CROP, RESIZE
 from panecho_preprocessing.container import Container, sniff
-from panecho_preprocessing.dicom import open_dicom
+from panecho_preprocessing.dicom.open_dicom import open_dicom
+from panecho_preprocessing.dicom.quiet_pydicom import quiet_pydicom
 from panecho_preprocessing.errors import PreprocessingError, VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Cine, Frame, FrameReader, WrongFrameCountError
+from panecho_preprocessing.framing.framing import Framing, Mask, find_framing
 from panecho_preprocessing.limits import Limits
-from panecho_preprocessing.options import Options
-from panecho_preprocessing.quiet import quiet_pydicom
+from panecho_preprocessing.options import ClipOptions
 from panecho_preprocessing.sampling import clip_frames
 from panecho_preprocessing.video import open_video
-from panecho_preprocessing.view import Mask, View, find_view
 
 FileBytes = bytes | memoryview | NDArray[np.uint8]
 
@@ -28,7 +28,7 @@ _PROBE = 8
 
 
 def video_clips(
-    data: FileBytes, options: Options, *, threads: int = 1, limits: Limits | None = None
+    data: FileBytes, options: ClipOptions, *, threads: int = 1, limits: Limits | None = None
 ) -> NDArray[np.uint8]:
     """Make the clips of one DICOM, AVI, MP4 or MPEG file. Only the frames that the clips need are decoded.
 
@@ -76,7 +76,7 @@ def opened(data: FileBytes, limits: Limits) -> Iterator[Cine]:
         raise VideoError(code, f"the file is damaged or not understood ({type(error).__name__})") from None
 
 
-def sample_clips(cine: Cine, options: Options, executor: Executor | None) -> NDArray[np.uint8]:
+def sample_clips(cine: Cine, options: ClipOptions, executor: Executor | None) -> NDArray[np.uint8]:
     """Make the clips of an opened file; shapes and errors as `video_clips`."""
     try:
         return _clips(cine, cine.reader.count, options, executor)
@@ -92,7 +92,7 @@ def _require_cine(count: int) -> None:
         raise VideoError(VideoErrorCode.NOT_A_CINE, "a still of 1 frame; send a recording of several frames")
 
 
-def _clips(cine: Cine, count: int, options: Options, executor: Executor | None) -> NDArray[np.uint8]:
+def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | None) -> NDArray[np.uint8]:
     seconds = None if cine.seconds is None else cine.seconds[:count]
     wanted = clip_frames(count, options, seconds)
     clips = np.empty((*wanted.shape, CROP, CROP, 3), dtype=np.uint8)
@@ -102,13 +102,13 @@ def _clips(cine: Cine, count: int, options: Options, executor: Executor | None) 
 
 
 def _images(
-    cine: Cine, count: int, wanted: list[int], options: Options, executor: Executor | None
+    cine: Cine, count: int, wanted: list[int], options: ClipOptions, executor: Executor | None
 ) -> Iterator[tuple[int, Frame]]:
     """Give each frame wanted as the model is shown it, with its index; none is decoded twice at full size."""
     policy: Mask = "none" if cine.is_cropped else options.mask
     probed = [] if policy == "none" else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
     probe = dict(zip(probed, cine.reader.map(_unchanged, probed, executor), strict=True))
-    view = find_view(list(probe.values()), cine.regions, policy)
+    view = find_framing(list(probe.values()), cine.regions, policy)
     reader, factor = cine.reader, 1
     if options.decode_scale == "reduced":
         reader, factor = _reduced(cine.reader, view)
@@ -119,7 +119,7 @@ def _images(
     )
 
 
-def _reduced(reader: FrameReader, view: View) -> tuple[FrameReader, int]:
+def _reduced(reader: FrameReader, view: Framing) -> tuple[FrameReader, int]:
     """Return a faster reader and its factor, if what the view keeps of its frames is then still to be scaled down."""
     for factor in (4, 2):
         smaller = reader.reduced(factor)

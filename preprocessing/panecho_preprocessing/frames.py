@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.regions import Region
+from panecho_preprocessing.dicom.regions import Region
 
 # uint8 [height, width] grey, or [height, width, 3] in OpenCV's order: blue, green, red.
 Frame: TypeAlias = NDArray[np.uint8]

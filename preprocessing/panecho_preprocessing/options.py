@@ -17,7 +17,7 @@ from panecho_preprocessing.constants import (
     NUM_CLIPS,
 )
 from panecho_preprocessing.errors import InvalidRequestError
-from panecho_preprocessing.view import Mask
+from panecho_preprocessing.framing.framing import Mask
 
 OnError = Literal["skip", "fail"]
 DecodeScale = Literal["full", "reduced"]
@@ -40,7 +40,7 @@ _TRITONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ClipOptions:
     """The choices of one request.
 
     Args:
@@ -76,7 +76,7 @@ class Options:
         _check_frame_rate(self.frame_rate)
 
     @classmethod
-    def from_parameters(cls, parameters: Mapping[str, object]) -> "Options":
+    def from_parameters(cls, parameters: Mapping[str, object]) -> "ClipOptions":
         """Read the options out of a request's parameters; Triton's own are passed over.
 
         Args:

@@ -4,13 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.options import Options
+from panecho_preprocessing.options import ClipOptions
 
 # Times nearer than this, in seconds, are the same: sums of milliseconds are not exact.
 _SAME = 1e-6
 
 
-def clip_starts(frame_count: int, options: Options) -> NDArray[np.int64]:
+def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
     """First frame of each clip: evenly spaced from the first frame to the last start that fits, ends included.
 
     A single clip is taken from the middle. A video too short for different starts gives every clip the same one. The
@@ -24,7 +24,7 @@ def clip_starts(frame_count: int, options: Options) -> NDArray[np.int64]:
         int64 [num_clips], ascending.
 
     Example:
-        >>> clip_starts(65, Options(num_clips=4))
+        >>> clip_starts(65, ClipOptions(num_clips=4))
         array([ 0, 16, 33, 49])
     """
     span = (options.clip_length - 1) * options.frame_stride + 1
@@ -34,7 +34,9 @@ def clip_starts(frame_count: int, options: Options) -> NDArray[np.int64]:
     return np.linspace(0, last_start, options.num_clips).round().astype(np.int64)
 
 
-def clip_frames(frame_count: int, options: Options, seconds: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
+def clip_frames(
+    frame_count: int, options: ClipOptions, seconds: NDArray[np.float64] | None = None
+) -> NDArray[np.int64]:
     """Index of every frame of every clip; a clip that runs past the end of the video repeats the last frame.
 
     Args:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from panecho_preprocessing.clips import opened, pool, sample_clips
 from panecho_preprocessing.constants import FRAME_BYTES
+from panecho_preprocessing.dicom.quiet_pydicom import quiet_pydicom
 from panecho_preprocessing.errors import (
     InvalidRequestError,
     NoUsableVideoError,
@@ -17,10 +18,9 @@ from panecho_preprocessing.errors import (
     ShortOfMemoryError,
     VideoError,
 )
+from panecho_preprocessing.host.memory import read_memory
 from panecho_preprocessing.limits import Limits
-from panecho_preprocessing.memory import read_memory
-from panecho_preprocessing.options import Options
-from panecho_preprocessing.quiet import quiet_pydicom
+from panecho_preprocessing.options import ClipOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class StudyClips:
 def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind of setting
     video_bytes: NDArray[np.uint8],
     video_sizes: NDArray[np.int64],
-    options: Options,
+    options: ClipOptions,
     *,
     max_clips: int,
     threads: int = 1,
@@ -88,7 +88,7 @@ class _Work:
     """What the files of one request share: options, limits, and the room that the model has for clips."""
 
     def __init__(
-        self, options: Options, max_clips: int, files: int, limits: Limits, cancelled: Callable[[], bool]
+        self, options: ClipOptions, max_clips: int, files: int, limits: Limits, cancelled: Callable[[], bool]
     ) -> None:
         self._options = options
         self._max_clips = max_clips
@@ -171,7 +171,7 @@ def _split(video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64], limit
     return files
 
 
-def _no_room(needed: int, max_clips: int, options: Options, files: int) -> str:
+def _no_room(needed: int, max_clips: int, options: ClipOptions, files: int) -> str:
     num_clips, clip_length = options.num_clips, options.clip_length
     fitting = max_clips // num_clips
     split = f"send at most {fitting} videos per request with num_clips={num_clips}, or " if fitting else ""

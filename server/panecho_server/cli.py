@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from panecho_server.errors import ServerError
+from panecho_server.errors import ServingError
 from panecho_server.security import THIS_MACHINE
-from panecho_server.settings import Settings
+from panecho_server.settings import ServerSettings
 from panecho_server.supervision import supervise
 from panecho_server.tritonserver import TritonServer
 
@@ -21,7 +21,7 @@ def serve(  # noqa: PLR0913 - one argument per option of the command
     *,
     model_repository: Annotated[
         Path, typer.Option(help="Repository that `panecho export` has made servable.")
-    ] = Settings.model_repository,
+    ] = ServerSettings.model_repository,
     load: Annotated[
         list[str] | None, typer.Option(help="Further model to load, such as image_encoder; may be repeated.")
     ] = None,
@@ -43,14 +43,14 @@ def serve(  # noqa: PLR0913 - one argument per option of the command
         Path | None,
         typer.Option(help="PEM file of the authority whose certificates callers must have (mTLS).", metavar="FILE"),
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every network.")] = Settings.host,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every network.")] = ServerSettings.host,
     grpc_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8001))] = None,
     http_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8000))] = None,
     metrics_port: Annotated[int | None, typer.Option(help=PORT_HELP.format(8002))] = None,
-    log_file: Annotated[Path, typer.Option(help="Log of the server and its models.")] = Settings.log_file,
+    log_file: Annotated[Path, typer.Option(help="Log of the server and its models.")] = ServerSettings.log_file,
 ) -> None:
     """Serve a model repository with an embedded Triton Inference Server until Ctrl-C."""
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=model_repository,
         load=tuple(load or ()),
         profile=profile,
@@ -70,14 +70,14 @@ def serve(  # noqa: PLR0913 - one argument per option of the command
         signal.signal(stop, signal.default_int_handler)
     try:
         _serve(settings, console)
-    except ServerError as error:
+    except ServingError as error:
         console.print(f"panecho serve: {error}", style="red", markup=False)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         console.print("Stopped.")
 
 
-def _serve(settings: Settings, console: Console) -> None:
+def _serve(settings: ServerSettings, console: Console) -> None:
     server = TritonServer(settings)
     started = time.monotonic()
     console.print(f"Starting Triton on {settings.model_repository}; log: {settings.log_file}")

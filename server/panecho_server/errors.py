@@ -1,6 +1,6 @@
 """What can go wrong when the embedded server starts.
 
-ServerError
+ServingError
 ├── PlatformError     this machine lacks something; the text says what to install
 ├── PortError         a port is taken
 ├── RepositoryError   the model repository is missing or holds no exported model
@@ -8,21 +8,21 @@ ServerError
 """
 
 
-class ServerError(Exception):
+class ServingError(Exception):
     """Anything that keeps the server from starting; its text says what to do."""
 
 
-class PlatformError(ServerError):
+class PlatformError(ServingError):
     """This machine lacks something that the server needs."""
 
 
-class PortError(ServerError):
+class PortError(ServingError):
     """A port that was asked for is taken."""
 
 
-class RepositoryError(ServerError):
+class RepositoryError(ServingError):
     """The model repository is missing or holds no exported model."""
 
 
-class StartError(ServerError):
+class StartError(ServingError):
     """``tritonserver`` stopped, or its models did not become ready in time."""

@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 
 from panecho_server.errors import StartError
-from panecho_server.settings import Settings
+from panecho_server.settings import ServerSettings
 
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
@@ -16,7 +16,7 @@ HEADER = "closed to callers"
 """Named in what a caller is told."""
 
 
-def check_security(settings: Settings) -> None:
+def check_security(settings: ServerSettings) -> None:
     """Refuse settings that would open this machine to a network, and certificates that cannot be used.
 
     Raises:
@@ -59,7 +59,7 @@ def _try_certificates(certificate: Path, key: Path, client_ca: Path | None) -> N
         raise StartError(f"{client_ca} holds no certificate as PEM ({error}).") from error
 
 
-def closed_apis(settings: Settings) -> dict[str, str]:
+def closed_apis(settings: ServerSettings) -> dict[str, str]:
     """Return options that close APIs to every caller.
 
     HTTP is closed always: a web page in a browser on this machine could send such a request. What the settings open is
@@ -77,12 +77,12 @@ def closed_apis(settings: Settings) -> dict[str, str]:
     }
 
 
-def http_host(settings: Settings) -> str:
+def http_host(settings: ServerSettings) -> str:
     """Return the address that HTTP listens on. Triton's HTTP has no TLS: with TLS it is this machine alone."""
     return settings.host if settings.tls_certificate is None else "127.0.0.1"
 
 
-def tls_options(settings: Settings) -> dict[str, str]:
+def tls_options(settings: ServerSettings) -> dict[str, str]:
     """Return options that encrypt gRPC, and ask callers for a certificate where ``tls_client_ca`` is given."""
     if settings.tls_certificate is None:
         return {}

@@ -16,7 +16,7 @@ IMAGE_ENCODER = "image_encoder"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ServerSettings:
     """Where the server finds its models and where it listens.
 
     Attributes:

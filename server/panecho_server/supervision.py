@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from panecho_server.errors import ServerError
+from panecho_server.errors import ServingError
 from panecho_server.processes import model_processes
 from panecho_server.tritonserver import TritonServer
 
@@ -27,7 +27,7 @@ def supervise(server: TritonServer, on_event: Callable[[str], None]) -> NoReturn
         on_event: Called with what happened, and when the server is ready again.
 
     Raises:
-        ServerError: It died too often.
+        ServingError: It died too often.
         StartError: It does not start again.
     """
     restarts: list[float] = []
@@ -35,7 +35,7 @@ def supervise(server: TritonServer, on_event: Callable[[str], None]) -> NoReturn
         reason = wait_for_death(server)
         restarts = [at for at in restarts if time.monotonic() - at < RESTART_WINDOW] + [time.monotonic()]
         if len(restarts) > RESTARTS:
-            raise ServerError(
+            raise ServingError(
                 f"{reason}, for the {len(restarts)}th time within minutes; see {server.settings.log_file}."
             )
         on_event(f"{reason}; starting the server again.")

@@ -20,7 +20,7 @@ from panecho_server.ports import choose_port
 from panecho_server.processes import environment, kill_group, wait_until_idle
 from panecho_server.repository import models_to_load, profile_options
 from panecho_server.security import check_security, closed_apis, http_host, tls_options
-from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, Settings
+from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, ServerSettings
 from panecho_server.shared_memory import hide, regions_of, remove
 from panecho_server.wheel import check_numpy, check_platform, find_libpython, find_wheel
 
@@ -37,14 +37,14 @@ class TritonServer:
     """A running embedded server.
 
     Example:
-        >>> with TritonServer(Settings(grpc_port=0)) as server:  # doctest: +SKIP
+        >>> with TritonServer(ServerSettings(grpc_port=0)) as server:  # doctest: +SKIP
         ...     print(server.grpc_url)
 
     Raises:
-        ServerError: On start; its text says what to install or change.
+        ServingError: On start; its text says what to install or change.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         check_platform()
         check_numpy()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from probing import probe
 
-from panecho_client import PanEcho, RequestError, Sampling, ServerError
+from panecho_client import ClipOptions, PanEcho, RequestError, ServerError
 from panecho_server import TritonServer
+from support.probing import probe
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_key_frames_are_what_the_model_is_shown(server: TritonServer, cine: Path
     video = cine.with_name("sonosite_h264.mp4")
     with PanEcho(server.grpc_url) as panecho:
         frames = panecho.key_frames([cine, notes, video])
-        whole = panecho.key_frames(cine, sampling=Sampling(mask="none"))[cine]
+        whole = panecho.key_frames(cine, clip_options=ClipOptions(mask="none"))[cine]
     assert list(frames) == [cine, video]
     for frame in frames.values():
         assert frame.shape == (224, 224, 3)

@@ -20,7 +20,7 @@ EXPORTED = [
     "Prediction",
     "RequestError",
     "Retry",
-    "Sampling",
+    "ClipOptions",
     "ServerBusyError",
     "ServerError",
     "ServerUnavailableError",

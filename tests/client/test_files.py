@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from panecho_client import FilesError, find_files
-from panecho_client._files import MAX_STUDY_BYTES, read_files
+from panecho_client._contract import MAX_STUDY_BYTES
+from panecho_client._files import read_files
 
 NOBODY = 65534
 

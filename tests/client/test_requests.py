@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from panecho_client import RequestError, Sampling, ServerError, Weights
-from panecho_client._metadata import Description
+from panecho_client import ClipOptions, RequestError, ServerError, Weights
+from panecho_client._description import Description
 from panecho_client._requests import (
     VideoAnswer,
     gathered,
@@ -72,7 +72,7 @@ def test_only_refusals_of_the_file_become_its_status() -> None:
 )
 def test_small_studies_take_one_request(sizes: list[int], num_clips: int, *, alone: bool) -> None:
     assert in_one_request("auto", sizes, num_clips) == alone
-    assert in_one_request("one", sizes, num_clips)
+    assert in_one_request("whole-study", sizes, num_clips)
     assert not in_one_request("per-video", sizes, num_clips)
 
 
@@ -85,7 +85,7 @@ def test_other_weights_half_way_are_refused(description: Description) -> None:
 
 
 def test_parameters_are_what_triton_takes() -> None:
-    parameters = Sampling(frame_rate=12.5).parameters("skip")
+    parameters = ClipOptions(frame_rate=12.5).parameters("skip")
     assert parameters["frame_rate"] == "12.5"
-    assert "frame_rate" not in Sampling().parameters("skip")
+    assert "frame_rate" not in ClipOptions().parameters("skip")
     assert all(isinstance(value, int | str) for value in parameters.values())

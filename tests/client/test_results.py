@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from panecho_client import IncompatibleServerError, StudyResult, UnknownTaskError
-from panecho_client._building import build_study, output_names
-from panecho_client._metadata import Description
+from panecho_client._description import Description
+from panecho_client._responses import build_study, output_names
 
 Outputs = dict[str, NDArray[np.generic]]
 

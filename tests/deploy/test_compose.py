@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from panecho_server import Settings
+from panecho_server import ServerSettings
 from panecho_server.settings import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -256,7 +256,7 @@ def test_only_the_gpu_profile_asks_for_a_gpu() -> None:
 
 def test_running_requests_can_be_finished_before_the_server_is_killed() -> None:
     for name in ("triton", "triton-cpu"):
-        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > Settings.exit_timeout + 10
+        assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > ServerSettings.exit_timeout + 10
 
 
 def test_every_variable_is_documented_with_its_default() -> None:

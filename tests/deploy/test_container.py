@@ -16,7 +16,7 @@ import pytest
 import tritonclient.grpc as triton_grpc
 
 from panecho_client import PanEcho
-from panecho_server import Settings
+from panecho_server import ServerSettings
 from panecho_server.backends import LIBRARIES, lay_out_backends
 from panecho_server.ports import choose_port
 from panecho_server.wheel import find_libpython, find_wheel
@@ -38,7 +38,7 @@ class Container:
         (folder / "bin/tritonserver").symlink_to(wheel.tritonserver)
         key = folder / "key"
         key.write_text(KEY)
-        host = Settings.host
+        host = ServerSettings.host
         self.http_port = choose_port(host, 0, 0)
         self.grpc_port = choose_port(host, 0, 0, {self.http_port})
         libraries = [str(backends / LIBRARIES), str(wheel.libraries), str(libpython.parent)]
@@ -60,7 +60,7 @@ class Container:
             )
 
     def health(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [str(DOCKER / "healthcheck.py"), f"http://{Settings.host}:{self.http_port}"]
+        command = [str(DOCKER / "healthcheck.py"), f"http://{ServerSettings.host}:{self.http_port}"]
         return subprocess.run(
             command, env=self.environment | variables, capture_output=True, text=True, check=False, timeout=60
         )
@@ -75,7 +75,7 @@ class Container:
     def http(self, path: str, key: str | None = None) -> tuple[int, Any]:
         """POST nothing; return the status and the JSON of the answer."""
         headers = {"admin-key": key} if key else {}
-        url = f"http://{Settings.host}:{self.http_port}/v2/{path}"
+        url = f"http://{ServerSettings.host}:{self.http_port}/v2/{path}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(urllib.request.Request(url, b"", headers), timeout=30) as answer:
@@ -134,7 +134,7 @@ def test_nobody_listening_is_unhealthy(container: Container) -> None:
 
 
 def test_a_study_is_served(container: Container, cine: Path) -> None:
-    with PanEcho(f"{Settings.host}:{container.grpc_port}") as panecho:
+    with PanEcho(f"{ServerSettings.host}:{container.grpc_port}") as panecho:
         study = panecho.predict_study(cine, tasks=["EF"])
 
     assert [video.status for video in study.videos] == ["ok"]
@@ -166,7 +166,7 @@ def test_the_key_opens_a_closed_api(container: Container) -> None:
 
 
 def test_closed_apis_ask_for_the_key_over_grpc(container: Container) -> None:
-    client = triton_grpc.InferenceServerClient(f"{Settings.host}:{container.grpc_port}")
+    client = triton_grpc.InferenceServerClient(f"{ServerSettings.host}:{container.grpc_port}")
 
     for call in (client.get_model_repository_index, client.get_trace_settings, client.get_log_settings):
         with pytest.raises(triton_grpc.InferenceServerException, match="This protocol is restricted"):

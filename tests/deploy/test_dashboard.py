@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 import yaml
-from monitoring import DASHBOARD, PROMETHEUS, ROOT, dashboard_expressions, exported, metric_names, panels, rules, series
 
 from panecho_server import TritonServer
+from support.monitoring import (
+    DASHBOARD,
+    PROMETHEUS,
+    ROOT,
+    dashboard_expressions,
+    exported,
+    metric_names,
+    panels,
+    rules,
+    series,
+)
 
 NOT_EXPORTED_HERE = {
     "up": "Prometheus makes it of each scrape",

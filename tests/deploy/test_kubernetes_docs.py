@@ -71,7 +71,7 @@ def test_what_is_named_is_there() -> None:
     named = set(re.findall(r"\b((?:deployment|job|service|pod)/panecho[\w-]*)", TEXT))
     assert named == {
         "deployment/panecho",
-        "job/panecho-manifest",
+        "job/panecho-index",
         "job/panecho-merge",
         "job/panecho-predict",
         "pod/panecho-loader",

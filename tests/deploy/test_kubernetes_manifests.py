@@ -12,7 +12,7 @@ import pytest
 import yaml
 from kubernetes_objects import KubernetesObject, kustomizations, name_of, render
 
-from panecho_client._predict_many import SOME_FAILED
+from panecho_client._commands.predict_archive import SOME_FAILED
 from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT
 
 ROOT = Path(__file__).parents[2]
@@ -226,16 +226,16 @@ def test_the_archive_is_shared_out_whole(rendered: dict[str, list[KubernetesObje
     assert spec["completionMode"] == "Indexed"
     assert container["args"] == [
         "predict",
-        "--manifest=/results/manifest.csv",
+        "--index=/results/index.csv",
         "--shard=$(JOB_COMPLETION_INDEX)/$(SHARDS)",
         "--url=dns:///panecho-headless:8001",
         "--output=/results/shards/$(JOB_COMPLETION_INDEX)",
         "--resume",
     ]
-    assert jobs["panecho-manifest"]["spec"]["template"]["spec"]["containers"][0]["args"] == [
-        "manifest",
+    assert jobs["panecho-index"]["spec"]["template"]["spec"]["containers"][0]["args"] == [
+        "index",
         "/archive",
-        "--output=/results/manifest.csv",
+        "--output=/results/index.csv",
     ]
     assert jobs["panecho-merge"]["spec"]["template"]["spec"]["containers"][0]["args"] == [
         "merge",

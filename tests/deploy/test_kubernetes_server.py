@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from kubernetes_objects import render
 
-from panecho_client import Connection, PanEcho, Retry, Sampling
-from panecho_server import Settings, TritonServer
+from panecho_client import ClipOptions, Connection, PanEcho, Retry
+from panecho_server import ServerSettings, TritonServer
 
 ROOT = Path(__file__).parents[2]
 AGE = "grpc-max-connection-age"
@@ -21,7 +21,7 @@ def options() -> dict[str, str]:
 @pytest.mark.slow
 def test_requests_outlive_their_connection(cold_repository: Path, cine: Path, tmp_path: Path) -> None:
     assert options()[AGE] == "300000"
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=cold_repository,
         http_port=0,
         grpc_port=0,
@@ -33,5 +33,7 @@ def test_requests_outlive_their_connection(cold_repository: Path, cine: Path, tm
         connection = Connection(url=server.grpc_url, retry=Retry(seconds=0))
         with PanEcho(connection) as panecho:
             # Each takes longer than a connection may live; nothing is tried again.
-            studies = [panecho.predict_study(cine, tasks=["EF"], sampling=Sampling(num_clips=2)) for _ in range(3)]
+            studies = [
+                panecho.predict_study(cine, tasks=["EF"], clip_options=ClipOptions(num_clips=2)) for _ in range(3)
+            ]
     assert studies[0]["EF"].value == pytest.approx(studies[2]["EF"].value, abs=1e-4)

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import tritonclient.grpc as triton
 import yaml
-from monitoring import PROMETHEUS, ROOT, dashboard_expressions, metric_names, rules
-from wire import QUICK, infer_study
 
 from panecho_server import TritonServer
+from support.monitoring import PROMETHEUS, ROOT, dashboard_expressions, metric_names, rules
+from support.wire import QUICK, infer_study
 
 pytestmark = pytest.mark.slow
 

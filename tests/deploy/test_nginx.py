@@ -12,14 +12,14 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from proxy import TOKENS, Proxy, running_proxy, write_tokens
 from tritonclient.grpc import service_pb2
 
-from panecho_client import Connection, PanEcho, RequestError, Retry, Sampling, ServerBusyError
+from panecho_client import ClipOptions, Connection, PanEcho, RequestError, Retry, ServerBusyError
 from panecho_server import TritonServer
+from support.proxy import TOKENS, Proxy, running_proxy, write_tokens
 
 PANECHO = Path(sys.executable).with_name("panecho")
-QUICK = Sampling(num_clips=1, clip_length=2)
+QUICK = ClipOptions(num_clips=1, clip_length=2)
 SCHEMES = ("", "https://")
 BEARER = {"Authorization": f"Bearer {TOKENS['radiology']}"}
 
@@ -114,8 +114,8 @@ def test_with_a_token_the_result_is_that_of_the_server(
 ) -> None:
     files = [cine, cine.with_name("sonosite_h264.mp4")]
     with PanEcho(server.grpc_url) as direct, PanEcho(proxy.connection(scheme)) as through:
-        expected = direct.predict_study(files, sampling=QUICK)
-        study = through.predict_study(files, sampling=QUICK, requests="per-video")
+        expected = direct.predict_study(files, clip_options=QUICK)
+        study = through.predict_study(files, clip_options=QUICK, batching="per-video")
         frames = through.key_frames(cine)
     assert {video.status for video in study.videos} == {"ok"}
     assert frames[cine].shape == (224, 224, 3)
@@ -279,6 +279,6 @@ def test_too_many_requests_are_told_to_come_back(server: TritonServer, cine: Pat
         with PanEcho(proxy.connection(scheme, "research")) as panecho:
             assert len(panecho.tasks) == 40
         with PanEcho(proxy.connection(scheme, "radiology", Retry(seconds=60))) as panecho:
-            study = panecho.predict_study(cine, sampling=QUICK, tasks=["EF"], requests="per-video")
+            study = panecho.predict_study(cine, clip_options=QUICK, tasks=["EF"], batching="per-video")
     assert study.videos[0].ok
     assert '"status": 429' in proxy.calls

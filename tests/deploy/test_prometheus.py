@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from monitoring import PROMETHEUS, ROOT, metric_names, rules
 
 from panecho_preprocessing import VideoErrorCode
+from support.monitoring import PROMETHEUS, ROOT, metric_names, rules
 
 VALIDATE = ROOT / "scripts/validate/prometheus"
 KUBERNETES = ROOT / "deploy/kubernetes/monitoring"

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import tritonclient.grpc as triton
-from monitoring import identifiers
-from wire import QUICK, study_inputs
 
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
+from support.monitoring import identifiers
+from support.wire import QUICK, study_inputs
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ def spans(
         "trace-config=rate": "1",
         "trace-config=level": "TIMESTAMPS",
     }
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=cold_repository,
         http_port=0,
         grpc_port=0,

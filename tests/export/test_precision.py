@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from panecho_export.constants import Precision
-from panecho_export.model import PanEcho
 from panecho_export.precision import Choice, best_precision, convert
 from panecho_export.torchscript import save, script
 from panecho_export.validation import random_frames
-from panecho_preprocessing import Options, video_clips
+from panecho_model.architecture import PanEcho
+from panecho_model.constants import Precision
+from panecho_preprocessing import ClipOptions, video_clips
 
 Outputs = tuple[Tensor, Tensor]
 
@@ -45,7 +45,7 @@ def fast(eager: PanEcho, precision: Precision) -> torch.jit.ScriptModule:
 
 
 def real_clips(cine: Path, count: int, length: int) -> Tensor:
-    return torch.from_numpy(video_clips(cine.read_bytes(), Options(num_clips=count, clip_length=length)))
+    return torch.from_numpy(video_clips(cine.read_bytes(), ClipOptions(num_clips=count, clip_length=length)))
 
 
 def outputs(model: torch.nn.Module, clips: Tensor) -> Outputs:

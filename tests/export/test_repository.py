@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from panecho_export.constants import BOUNDS, Bounds
+from panecho_export.config_rendering import stale_files
 from panecho_export.errors import RepositoryError, ValidationError, VariantError
 from panecho_export.manifest import export_date
-from panecho_export.rendering import stale_files
 from panecho_export.repository import copy_repository, export_checkpoint, export_stand_in, source_repository
-from panecho_export.tasks import TASKS
 from panecho_export.variant import Variant
-from panecho_export.weights import checkpoint_identity
+from panecho_model.constants import BOUNDS, Bounds
+from panecho_model.tasks import TASKS
+from panecho_model.weights_identity import checkpoint_identity
 
 PANECHO = Path(sys.executable).with_name("panecho")
 

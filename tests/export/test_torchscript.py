@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from panecho_export.model import ImageEncoder, PanEcho
 from panecho_export.torchscript import save
 from panecho_export.validation import random_frames
+from panecho_model.architecture import ImageEncoder, PanEcho
 
 
 def largest_difference(model: torch.nn.Module, other: torch.nn.Module, frames: torch.Tensor) -> float:

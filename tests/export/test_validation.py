@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 import panecho_preprocessing
-from panecho_export.constants import BOUNDS, CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
 from panecho_export.errors import ValidationError
 from panecho_export.manifest import Parity
-from panecho_export.tasks import TASKS, find_tasks
 from panecho_export.validation import allowed_difference, compare, require_parity, validation_clips
+from panecho_model.constants import BOUNDS, CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
+from panecho_model.tasks import TASKS, find_tasks
 
 HEADS = find_tasks(["EF", "AVStenosis", "AVStructure"])
 EF, _, STENOSIS = HEADS

@@ -1,7 +1,7 @@
 """Feeds broken files to the preprocessing: every one must end in clips or a VideoError, soon, and in little memory.
 
-python tests/fuzz/fuzz_preprocessing.py [--count 10000] [--seconds 60] [--seed 0] [--workers 2]
-python tests/fuzz/fuzz_preprocessing.py --replay build/fuzz/0-1234.bin
+PYTHONPATH=tests python -m fuzz.fuzz_preprocessing [--count 10000] [--seconds 60] [--seed 0] [--workers 2]
+PYTHONPATH=tests python -m fuzz.fuzz_preprocessing --replay build/fuzz/0-1234.bin
 
 It ends after --count inputs or --seconds, whichever comes first, with exit status 1 if any input did harm. Such inputs
 are saved with what was done to them. Input i depends on --seed, i and the intact files alone, so --first i --count 1
@@ -18,14 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mutations import make_input
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from seeds import ROOT
-from workers import Limits, Offence, Outcome, Worker
 
-from panecho_preprocessing import Options, VideoErrorCode
+from fuzz.mutations import make_input
+from fuzz.seeds import ROOT
+from fuzz.workers import CallLimits, CallOutcome, Offence, Worker
+from panecho_preprocessing import ClipOptions, VideoErrorCode
 
 _PROGRESS = Console(stderr=True, highlight=False)
 _KINDS = ("ok", *VideoErrorCode, *Offence)
@@ -33,7 +33,7 @@ _MOST_CAUSES = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class FuzzSettings:
     """What to run, and for how long."""
 
     seed: int = 0
@@ -43,7 +43,7 @@ class Settings:
     workers: int = 2
     options: dict[str, int | str] = field(default_factory=lambda: {"num_clips": 1, "clip_length": 2})
     target: str = "workers:preprocess"
-    limits: Limits = field(default_factory=Limits)
+    limits: CallLimits = field(default_factory=CallLimits)
     folder: Path | None = None
 
 
@@ -63,9 +63,9 @@ class Summary:
     causes: Counter[str] = field(default_factory=Counter)
     slowest: tuple[float, str] = (0.0, "")
     largest: tuple[int, str] = (0, "")
-    offences: list[tuple[str, Outcome]] = field(default_factory=list)
+    offences: list[tuple[str, CallOutcome]] = field(default_factory=list)
 
-    def add(self, recipe: str, outcome: Outcome) -> None:
+    def add(self, recipe: str, outcome: CallOutcome) -> None:
         """Count one outcome."""
         self.counts[outcome.kind] += 1
         self.slowest = max(self.slowest, (outcome.seconds, recipe))
@@ -76,7 +76,7 @@ class Summary:
             self.causes[outcome.detail.split(": ")[0]] += 1
 
 
-def fuzz(settings: Settings) -> Summary:
+def fuzz(settings: FuzzSettings) -> Summary:
     """Run every input, or as many as the time allows."""
     summary, lock = Summary(), threading.Lock()
     indices = _Shared(_indices(settings))
@@ -93,7 +93,7 @@ def fuzz(settings: Settings) -> Summary:
     return summary
 
 
-def replay(file: Path, settings: Settings) -> Outcome:
+def replay(file: Path, settings: FuzzSettings) -> CallOutcome:
     """Run one saved input."""
     with Worker(settings.target, settings.options, settings.limits) as worker:
         return worker.run(file.read_bytes())
@@ -132,7 +132,7 @@ class _Shared:
         self._stopped = True
 
 
-def _indices(settings: Settings) -> Iterator[int]:
+def _indices(settings: FuzzSettings) -> Iterator[int]:
     end = time.monotonic() + settings.seconds
     for index in range(settings.first, settings.first + settings.count):
         if time.monotonic() > end:
@@ -141,7 +141,7 @@ def _indices(settings: Settings) -> Iterator[int]:
 
 
 def _run_all(  # noqa: PLR0917  # the threads' common state
-    settings: Settings, indices: _Shared, summary: Summary, lock: threading.Lock, progress: Progress, task: TaskID
+    settings: FuzzSettings, indices: _Shared, summary: Summary, lock: threading.Lock, progress: Progress, task: TaskID
 ) -> None:
     with Worker(settings.target, settings.options, settings.limits) as worker:
         for index in indices:
@@ -199,19 +199,19 @@ def _parser() -> argparse.ArgumentParser:
 def _options(text: str) -> dict[str, int | str]:
     pairs = dict(pair.split("=", 1) for pair in text.split(","))
     options: dict[str, int | str] = {name: int(value) if value.isdigit() else value for name, value in pairs.items()}
-    Options(**options)  # type: ignore[arg-type]  # checks names and values before anything starts
+    ClipOptions(**options)  # type: ignore[arg-type]  # checks names and values before anything starts
     return options
 
 
-def _settings(parsed: argparse.Namespace) -> Settings:
-    return Settings(
+def _settings(parsed: argparse.Namespace) -> FuzzSettings:
+    return FuzzSettings(
         seed=parsed.seed,
         first=parsed.first,
         count=parsed.count,
         seconds=parsed.seconds,
         workers=parsed.workers,
         options=parsed.options,
-        limits=Limits(seconds=parsed.limit_seconds, memory=parsed.limit_mib << 20),
+        limits=CallLimits(seconds=parsed.limit_seconds, memory=parsed.limit_mib << 20),
         folder=parsed.folder,
     )
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from bombs import deflated_bomb
-from lies import LENGTHS, LIES, Mutation
-from seeds import all_seeds
+from fuzz.decompression_bombs import deflated_bomb
+from fuzz.inconsistent_headers import LENGTHS, LIES, Mutation
+from fuzz.seeds import all_seeds
 
 _HEADER = 2048
 _MOST_BYTES = 1 << 24

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from fuzz_preprocessing import Settings, fuzz, main, replay
-from mutations import make_input
-from seeds import all_seeds
-from workers import Limits, Offence, preprocess
 
+from fuzz.fuzz_preprocessing import FuzzSettings, fuzz, main, replay
+from fuzz.mutations import make_input
+from fuzz.seeds import all_seeds
+from fuzz.workers import CallLimits, Offence, preprocess
 from panecho_preprocessing import VideoError, VideoErrorCode
 
-LIMITS = Limits(seconds=1, memory=50 << 20)
+LIMITS = CallLimits(seconds=1, memory=50 << 20)
 FAULTS = {
     "crashes": Offence.CRASH,
     "hangs": Offence.HANG,
@@ -21,7 +21,7 @@ FAULTS = {
 
 
 def test_broken_files_end_in_clips_or_a_video_error() -> None:
-    summary = fuzz(Settings(count=150, seconds=120, workers=1))
+    summary = fuzz(FuzzSettings(count=150, seconds=120, workers=1))
 
     assert not summary.offences
     assert summary.counts.total() == 150
@@ -31,7 +31,7 @@ def test_broken_files_end_in_clips_or_a_video_error() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_noticed_and_saved_for_replay(fault: str, tmp_path: Path) -> None:
-    bad = Settings(count=2, workers=1, target=f"bad_targets:{fault}", limits=LIMITS, folder=tmp_path)
+    bad = FuzzSettings(count=2, workers=1, target=f"bad_targets:{fault}", limits=LIMITS, folder=tmp_path)
 
     summary = fuzz(bad)
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Self, TypeAlias
 
-from panecho_preprocessing import Options, VideoError, video_clips
+from panecho_preprocessing import ClipOptions, VideoError, video_clips
 
 Target: TypeAlias = Callable[[bytes, Mapping[str, int | str]], object]
 
@@ -36,7 +36,7 @@ class Offence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class CallLimits:
     """What one input may cost.
 
     Attributes:
@@ -51,7 +51,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CallOutcome:
     """How one call ended.
 
     Attributes:
@@ -69,7 +69,7 @@ class Outcome:
 
 def preprocess(data: bytes, options: Mapping[str, int | str]) -> object:
     """Call what is fuzzed."""
-    return video_clips(data, Options(**options))  # type: ignore[arg-type]  # Options checks its values
+    return video_clips(data, ClipOptions(**options))  # type: ignore[arg-type]  # ClipOptions checks its values
 
 
 class Worker:
@@ -81,7 +81,7 @@ class Worker:
         limits: what one input may cost.
     """
 
-    def __init__(self, target: str, options: Mapping[str, int | str], limits: Limits) -> None:
+    def __init__(self, target: str, options: Mapping[str, int | str], limits: CallLimits) -> None:
         self._target, self._options, self._limits = target, dict(options), limits
         self._left = 0
         self._trace: IO[bytes] = tempfile.NamedTemporaryFile()  # noqa: SIM115  # __exit__ closes it
@@ -97,7 +97,7 @@ class Worker:
         self._stop()
         self._trace.close()
 
-    def run(self, data: bytes) -> Outcome:
+    def run(self, data: bytes) -> CallOutcome:
         """Call the target once, and wait for how it ends."""
         pipe, start = self._ready(), time.monotonic()
         with contextlib.suppress(OSError):  # a dead process is noticed below
@@ -138,7 +138,7 @@ class Worker:
             self._process.join()
         self._pipe, self._process, self._left = None, None, 0
 
-    def _autopsy(self, seconds: float) -> Outcome:
+    def _autopsy(self, seconds: float) -> CallOutcome:
         """Tell why the process answers no more."""
         status = None
         if self._process is not None:
@@ -147,20 +147,20 @@ class Worker:
         trace = Path(self._trace.name).read_text(encoding="utf-8", errors="replace")
         self._stop()
         if status is None or "Timeout (" in trace:
-            return Outcome(kind=Offence.HANG, detail=trace, seconds=seconds)
+            return CallOutcome(kind=Offence.HANG, detail=trace, seconds=seconds)
         ended = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return Outcome(kind=Offence.CRASH, detail=f"{ended}\n{trace}", seconds=seconds)
+        return CallOutcome(kind=Offence.CRASH, detail=f"{ended}\n{trace}", seconds=seconds)
 
 
-def _received(pipe: Connection, seconds: float) -> Outcome | None:
+def _received(pipe: Connection, seconds: float) -> CallOutcome | None:
     try:
         outcome = pipe.recv() if pipe.poll(seconds) else None
     except (EOFError, OSError):
         return None
-    return outcome if isinstance(outcome, Outcome) else None
+    return outcome if isinstance(outcome, CallOutcome) else None
 
 
-def _serve(pipe: Connection, target: str, options: Mapping[str, int | str], limits: Limits, trace: str) -> None:
+def _serve(pipe: Connection, target: str, options: Mapping[str, int | str], limits: CallLimits, trace: str) -> None:
     """Be the worker: answer every input with its outcome until the pipe is closed."""
     _silence()
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory + _ADDRESS_SPACE,) * 2)
@@ -168,7 +168,7 @@ def _serve(pipe: Connection, target: str, options: Mapping[str, int | str], limi
     function: Target = getattr(importlib.import_module(module), name)
     with Path(trace).open("w", encoding="utf-8") as log, contextlib.suppress(EOFError):
         faulthandler.enable(log)
-        pipe.send(Outcome(kind="ready"))
+        pipe.send(CallOutcome(kind="ready"))
         while True:
             data = pipe.recv_bytes()
             faulthandler.dump_traceback_later(limits.seconds, exit=True, file=log)  # works while C code runs, too
@@ -177,13 +177,13 @@ def _serve(pipe: Connection, target: str, options: Mapping[str, int | str], limi
             pipe.send(outcome)
 
 
-def _call(function: Target, data: bytes, options: Mapping[str, int | str], limits: Limits) -> Outcome:
+def _call(function: Target, data: bytes, options: Mapping[str, int | str], limits: CallLimits) -> CallOutcome:
     before, start = _reset_peak(), time.perf_counter()
     kind, detail = _ending(function, data, options)
     seconds, grown = time.perf_counter() - start, _peak() - before
     if grown > limits.memory:
         kind, detail = Offence.MEMORY, f"grew by {grown / 1e6:.0f} MB, ended as {kind} {detail}"
-    return Outcome(kind=kind, detail=detail, seconds=seconds, grown=grown)
+    return CallOutcome(kind=kind, detail=detail, seconds=seconds, grown=grown)
 
 
 def _ending(function: Target, data: bytes, options: Mapping[str, int | str]) -> tuple[str, str]:

@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from load_tests.answers import difference
-from load_tests.connections import Address, connect
-from load_tests.payloads import Sending, single_video
-from locust_runs import kinds, number, run, start
+from load_tests.requests.answers import difference
+from load_tests.requests.connections import Address, connect
+from load_tests.requests.payloads import Sending, single_video
 
 from panecho_server import TritonServer
+from support.locust_runs import kinds, number, run, start
 
 pytestmark = pytest.mark.long
 

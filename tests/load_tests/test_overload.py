@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from load_tests.overload import overload
 
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
 
 pytestmark = pytest.mark.long
 
@@ -29,7 +29,7 @@ def small_queue(cold_repository: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_overload(small_queue: Path, tmp_path: Path) -> None:
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=small_queue, http_port=0, grpc_port=0, metrics_port=0, log_file=tmp_path / "log"
     )
     options = ("SingleVideo", "--clip-length", "1", "--rate", "8", "--rate-per-user", "1", "--stage-seconds", "3")

@@ -4,23 +4,23 @@ import json
 from pathlib import Path
 
 import pytest
-from load_tests.checks import Check
+from load_tests.embedded.checks import Expectation
+from load_tests.embedded.process_monitor import Holding, slope
 from load_tests.soak import soak
-from load_tests.watching import Holding, slope
 
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
 
 
 @pytest.mark.slow
 @pytest.mark.long
 def test_soak(cold_repository: Path, tmp_path: Path) -> None:
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=cold_repository, http_port=0, grpc_port=0, metrics_port=0, log_file=tmp_path / "log"
     )
     options = ("Mixed", "--clip-length", "1", "--bad-ratio", "0.3", "--rate-per-user", "1", "--stages", "10")
     with TritonServer(settings) as server:
         checks = {check.name: check for check in soak(server, 30, 4, options, tmp_path)}
-    assert checks["no crash"] == Check("no crash", True, "same processes, models ready")
+    assert checks["no crash"] == Expectation("no crash", True, "same processes, models ready")
     assert checks["right answers; unusable files refused"].passed, checks
     assert set(checks) > {"memory: no growth", "shared memory: no growth", "handles: no growth", "latency: no drift"}
     watched = json.loads((tmp_path / "results.json").read_text())["server"]

@@ -4,17 +4,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aggregation import Clips, InvalidClipsError, InvalidTasksError, predict, read_clips, read_heads
 from numpy.typing import NDArray
+
+from panecho_postprocessing.aggregation import (
+    ClipOutputs,
+    InvalidClipsError,
+    InvalidTasksError,
+    predict,
+    read_clips,
+    read_heads,
+)
 
 HEADS = read_heads(Path(__file__).parents[2] / "model_repository/postprocessing/1/tasks.json")
 COLUMNS = {head.key: head.columns for head in HEADS}
 RNG = np.random.default_rng(0)
 
 
-def make_clips(clip_video: list[int], video_status: list[str]) -> Clips:
+def make_clips(clip_video: list[int], video_status: list[str]) -> ClipOutputs:
     count = len(clip_video)
-    return Clips(
+    return ClipOutputs(
         logits=RNG.normal(size=(count, 58)).astype(np.float32),
         clip_embedding=RNG.normal(size=(count, 768)).astype(np.float32),
         clip_video=np.array(clip_video, np.int32),
@@ -75,7 +83,7 @@ def test_embedding_is_the_mean_of_a_videos_clips() -> None:
 def test_order_of_the_clips_does_not_matter() -> None:
     clips = make_clips([0, 1, 0, 1], ["ok", "ok"])
     order = [3, 0, 1, 2]
-    shuffled = Clips(
+    shuffled = ClipOutputs(
         logits=clips.logits[order],
         clip_embedding=clips.clip_embedding[order],
         clip_video=clips.clip_video[order],
@@ -121,7 +129,7 @@ def test_clip_of_a_video_that_is_not_there(clip_video: list[int]) -> None:
 
 def test_rows_that_do_not_agree() -> None:
     clips = make_clips([0, 1], ["ok", "ok"])
-    short = Clips(
+    short = ClipOutputs(
         logits=clips.logits[:1],
         clip_embedding=clips.clip_embedding,
         clip_video=clips.clip_video,

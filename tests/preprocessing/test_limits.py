@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from panecho_preprocessing import Limits, Options, VideoError, available_cores, threads_per_instance, video_clips
+from panecho_preprocessing import ClipOptions, Limits, VideoError, available_cores, threads_per_instance, video_clips
 
 
 def test_a_configuration_changes_some_limits() -> None:
@@ -18,8 +18,8 @@ def test_a_limit_that_is_no_number_is_named(value: str) -> None:
 
 def test_the_limit_holds(sonosite: bytes) -> None:
     with pytest.raises(VideoError, match=r"^TOO_LARGE: frames of 320 x 240 pixels are over the limit of 76799 pixels$"):
-        video_clips(sonosite, Options(), limits=Limits(max_frame_pixels=76_799))
-    assert len(video_clips(sonosite, Options(), limits=Limits(max_frame_pixels=76_800))) == 4
+        video_clips(sonosite, ClipOptions(), limits=Limits(max_frame_pixels=76_799))
+    assert len(video_clips(sonosite, ClipOptions(), limits=Limits(max_frame_pixels=76_800))) == 4
 
 
 @pytest.mark.parametrize(

@@ -3,41 +3,43 @@ import re
 
 import pytest
 
-from panecho_preprocessing import InvalidRequestError, Options
+from panecho_preprocessing import ClipOptions, InvalidRequestError
 
 
 def test_defaults_are_the_published_evaluation() -> None:
-    chosen = Options.from_parameters({})
+    chosen = ClipOptions.from_parameters({})
     assert (chosen.num_clips, chosen.clip_length, chosen.frame_stride, chosen.on_error) == (4, 16, 1, "skip")
 
 
 def test_parameters_arrive_as_triton_hands_them_over() -> None:
     sent = json.loads('{"num_clips": "2", "clip_length": 8.0, "frame_stride": 3, "on_error": "fail"}')
-    assert Options.from_parameters(sent) == Options(num_clips=2, clip_length=8, frame_stride=3, on_error="fail")
-    assert Options.from_parameters({"mask": "region", "frame_rate": "25"}) == Options(mask="region", frame_rate=25)
+    assert ClipOptions.from_parameters(sent) == ClipOptions(num_clips=2, clip_length=8, frame_stride=3, on_error="fail")
+    assert ClipOptions.from_parameters({"mask": "region", "frame_rate": "25"}) == ClipOptions(
+        mask="region", frame_rate=25
+    )
 
 
 @pytest.mark.parametrize("value", ["sector", "", None, True])
 def test_mask_knows_three_words(value: object) -> None:
     with pytest.raises(InvalidRequestError, match=re.escape(f'mask={value!r}: must be "auto" or "region" or "none"')):
-        Options.from_parameters({"mask": value})
+        ClipOptions.from_parameters({"mask": value})
 
 
 def test_decode_scale_knows_two_words() -> None:
-    assert Options.from_parameters({"decode_scale": "reduced"}).decode_scale == "reduced"
+    assert ClipOptions.from_parameters({"decode_scale": "reduced"}).decode_scale == "reduced"
     with pytest.raises(InvalidRequestError, match=r'^decode_scale=\'half\': must be "full" or "reduced"$'):
-        Options.from_parameters({"decode_scale": "half"})
+        ClipOptions.from_parameters({"decode_scale": "half"})
 
 
 @pytest.mark.parametrize("value", [0, -1, 201, "fast", "nan", float("inf"), True, []])
 def test_frame_rate_is_a_rate(value: object) -> None:
     with pytest.raises(InvalidRequestError, match=r"^frame_rate=.*: must be frames per second, from 1 to 200$"):
-        Options.from_parameters({"frame_rate": value})
+        ClipOptions.from_parameters({"frame_rate": value})
 
 
 def test_parameters_of_the_server_are_passed_over() -> None:
     others = {"triton_enable_empty_final_response": True, "sequence_id": 7, "priority": 1, "timeout": 5}
-    assert Options.from_parameters(others) == Options()
+    assert ClipOptions.from_parameters(others) == ClipOptions()
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_parameters_of_the_server_are_passed_over() -> None:
 )  # among them an Arabic digit, which int() would take
 def test_what_is_not_a_whole_number_is_refused(value: object) -> None:
     with pytest.raises(InvalidRequestError, match=r"^num_clips=.*: must be a whole number from 1 to 32$"):
-        Options.from_parameters({"num_clips": value})
+        ClipOptions.from_parameters({"num_clips": value})
 
 
 @pytest.mark.parametrize(
@@ -61,13 +63,13 @@ def test_what_is_not_a_whole_number_is_refused(value: object) -> None:
 )
 def test_out_of_range_names_field_value_and_limit(name: str, value: object, limit: int) -> None:
     with pytest.raises(InvalidRequestError, match=rf"^{name}=\S+: must be a whole number from 1 to {limit}$"):
-        Options.from_parameters({name: value})
+        ClipOptions.from_parameters({name: value})
 
 
 @pytest.mark.parametrize("value", ["skipp", "", None, 1])
 def test_on_error_knows_two_words(value: object) -> None:
     with pytest.raises(InvalidRequestError, match=re.escape(f'on_error={value!r}: must be "skip" or "fail"')):
-        Options.from_parameters({"on_error": value})
+        ClipOptions.from_parameters({"on_error": value})
 
 
 @pytest.mark.parametrize(
@@ -83,12 +85,12 @@ def test_on_error_knows_two_words(value: object) -> None:
 )
 def test_a_misspelt_option_is_not_passed_over(misspelt: str, meant: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"^unknown parameter '{misspelt}': did you mean {meant}\\?$"):
-        Options.from_parameters({misspelt: 4})
+        ClipOptions.from_parameters({misspelt: 4})
 
 
 def test_an_unknown_parameter_is_not_passed_over() -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        Options.from_parameters({"threshold": 1})
+        ClipOptions.from_parameters({"threshold": 1})
     assert str(refused.value) == (
         "unknown parameter 'threshold': there are num_clips, clip_length, frame_stride, frame_rate, mask, "
         "decode_scale, on_error"
@@ -97,10 +99,10 @@ def test_an_unknown_parameter_is_not_passed_over() -> None:
 
 def test_options_made_in_python_are_checked_too() -> None:
     with pytest.raises(InvalidRequestError, match="clip_length=0"):
-        Options(clip_length=0)
+        ClipOptions(clip_length=0)
 
 
 def test_a_long_value_is_cut_in_the_message() -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        Options.from_parameters({"num_clips": "9" * 10_000})
+        ClipOptions.from_parameters({"num_clips": "9" * 10_000})
     assert len(str(refused.value)) < 120

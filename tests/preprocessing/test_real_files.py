@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
-from reading import as_ultrasound, count_of, frames_of, header_of
 
-from panecho_preprocessing import Options, VideoError, video_clips
+from panecho_preprocessing import ClipOptions, VideoError, video_clips
+from support.reading import as_ultrasound, count_of, frames_of, header_of
 
 Pixels: TypeAlias = dict[tuple[int, int], tuple[int, int, int] | int]
 ROUNDING = 2
@@ -256,10 +256,10 @@ FILES = [
 def test_every_real_file_gives_clips_or_a_status(real: Real, shared: Callable[[str], bytes]) -> None:
     data = shared(real.name)
     if real.status == "ok":
-        assert video_clips(data, Options(num_clips=2)).shape == (2, 16, 224, 224, 3)
+        assert video_clips(data, ClipOptions(num_clips=2)).shape == (2, 16, 224, 224, 3)
     else:
         with pytest.raises(VideoError) as refused:
-            video_clips(data, Options(num_clips=2))
+            video_clips(data, ClipOptions(num_clips=2))
         assert refused.value.code == real.status
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from panecho_preprocessing import Options
+from panecho_preprocessing import ClipOptions
 from panecho_preprocessing.sampling import clip_frames, clip_starts
 
 
@@ -22,19 +22,19 @@ from panecho_preprocessing.sampling import clip_frames, clip_starts
 def test_starts_are_evenly_spaced_ends_included(
     frames: int, clips: int, length: int, stride: int, starts: list[int]
 ) -> None:
-    options = Options(num_clips=clips, clip_length=length, frame_stride=stride)
+    options = ClipOptions(num_clips=clips, clip_length=length, frame_stride=stride)
     assert clip_starts(frames, options).tolist() == starts
 
 
 def test_a_clip_is_consecutive_frames() -> None:
-    assert clip_frames(30, Options(num_clips=2)).tolist() == [[*range(16)], [*range(14, 30)]]
+    assert clip_frames(30, ClipOptions(num_clips=2)).tolist() == [[*range(16)], [*range(14, 30)]]
 
 
 def test_stride_leaves_frames_out() -> None:
-    options = Options(num_clips=2, clip_length=4, frame_stride=3)
+    options = ClipOptions(num_clips=2, clip_length=4, frame_stride=3)
     assert clip_frames(12, options).tolist() == [[0, 3, 6, 9], [2, 5, 8, 11]]
 
 
 def test_a_short_video_repeats_its_last_frame() -> None:
-    assert clip_frames(3, Options(num_clips=2, clip_length=6)).tolist() == [[0, 1, 2, 2, 2, 2]] * 2
-    assert clip_frames(4, Options(num_clips=1, clip_length=3, frame_stride=2)).tolist() == [[0, 2, 3]]
+    assert clip_frames(3, ClipOptions(num_clips=2, clip_length=6)).tolist() == [[0, 1, 2, 2, 2, 2]] * 2
+    assert clip_frames(4, ClipOptions(num_clips=1, clip_length=3, frame_stride=2)).tolist() == [[0, 2, 3]]

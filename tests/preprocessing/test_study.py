@@ -5,25 +5,25 @@ import pytest
 from numpy.typing import NDArray
 
 from panecho_preprocessing import (
+    ClipOptions,
     InvalidRequestError,
     Limits,
     NoUsableVideoError,
-    Options,
     RequestCancelledError,
     ShortOfMemoryError,
     StudyClips,
     preprocess_study,
     video_clips,
 )
-from panecho_preprocessing.memory import read_memory
-from panecho_preprocessing.view import Mask
+from panecho_preprocessing.framing.framing import Mask
+from panecho_preprocessing.host.memory import read_memory
 
-TWO = Options(num_clips=2)
+TWO = ClipOptions(num_clips=2)
 
 
 def study(
     *files: bytes,
-    options: Options = TWO,
+    options: ClipOptions = TWO,
     max_clips: int = 64,
     threads: int = 1,
     limits: Limits | None = None,
@@ -74,7 +74,7 @@ def test_bad_files_are_left_out_and_harm_no_other(sonosite: bytes, still: bytes)
 
 
 def test_on_error_fail_names_the_file(sonosite: bytes, still: bytes) -> None:
-    fail = Options(num_clips=2, on_error="fail")
+    fail = ClipOptions(num_clips=2, on_error="fail")
     with pytest.raises(InvalidRequestError, match=r"^video_sizes\[1\]: NOT_A_CINE: a still of 1 frame"):
         study(sonosite, still, options=fail)
     assert study(sonosite, options=fail).video_status == ("ok",)
@@ -132,7 +132,7 @@ def test_tensors_of_another_type_or_shape_are_refused(
 
 def test_too_many_clips_say_how_to_split(sonosite: bytes) -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        study(*[sonosite] * 6, options=Options(num_clips=4), max_clips=10)
+        study(*[sonosite] * 6, options=ClipOptions(num_clips=4), max_clips=10)
     assert str(refused.value) == (
         "the request makes more clips (12 or more; up to 24 from 6 files) than the limit of 10 with clip_length=16: "
         "send at most 2 videos per request with num_clips=4, or lower num_clips; gather clip_logits of the requests "
@@ -142,7 +142,7 @@ def test_too_many_clips_say_how_to_split(sonosite: bytes) -> None:
 
 def test_one_video_over_the_limit_asks_for_fewer_clips(sonosite: bytes) -> None:
     with pytest.raises(InvalidRequestError, match=r"than the limit of 3 with clip_length=16: lower num_clips; gather"):
-        study(sonosite, options=Options(num_clips=4), max_clips=3)
+        study(sonosite, options=ClipOptions(num_clips=4), max_clips=3)
 
 
 def test_the_limit_itself_fits_and_bad_files_take_no_room(sonosite: bytes, still: bytes) -> None:
@@ -152,7 +152,7 @@ def test_the_limit_itself_fits_and_bad_files_take_no_room(sonosite: bytes, still
 
 def test_long_clips_leave_room_for_fewer(sonosite: bytes) -> None:
     limits = Limits(max_clip_frames=64)
-    long = Options(num_clips=1, clip_length=32)
+    long = ClipOptions(num_clips=1, clip_length=32)
     assert study(sonosite, sonosite, options=long, limits=limits).clips.shape[:2] == (2, 32)
     with pytest.raises(InvalidRequestError, match=r"than the limit of 2 with clip_length=32: send at most 2 videos"):
         study(sonosite, sonosite, sonosite, options=long, limits=limits)
@@ -197,7 +197,7 @@ def test_nothing_is_decoded_beyond_the_limit(sonosite: bytes) -> None:
     spoilt = sonosite.replace(b"\xff\xd8\xff", bytes(3))
     with pytest.raises(NoUsableVideoError, match="CORRUPT_FRAME"):
         study(spoilt)
-    fail = Options(num_clips=2, on_error="fail")
+    fail = ClipOptions(num_clips=2, on_error="fail")
     with pytest.raises(InvalidRequestError, match=r"than the limit of 4"):
         study(sonosite, sonosite, spoilt, options=fail, max_clips=4)
 
@@ -211,7 +211,7 @@ def test_bytes_need_not_be_contiguous(sonosite: bytes) -> None:
 @pytest.mark.parametrize("mask", ["auto", "none"])
 def test_threads_change_nothing(mask: Mask, sonosite: bytes, uncompressed: bytes, still: bytes) -> None:
     files = (sonosite, b"hello", uncompressed, still, sonosite, uncompressed[:-5000])
-    options = Options(num_clips=2, mask=mask)
+    options = ClipOptions(num_clips=2, mask=mask)
     alone, together = study(*files, options=options), study(*files, options=options, threads=4)
     assert together.video_status == alone.video_status
     np.testing.assert_array_equal(together.clip_video, alone.clip_video)
@@ -220,6 +220,6 @@ def test_threads_change_nothing(mask: Mask, sonosite: bytes, uncompressed: bytes
 
 def test_errors_are_the_same_in_threads(sonosite: bytes) -> None:
     with pytest.raises(InvalidRequestError, match=r"than the limit of 10"):
-        study(*[sonosite] * 6, options=Options(num_clips=4), max_clips=10, threads=3)
+        study(*[sonosite] * 6, options=ClipOptions(num_clips=4), max_clips=10, threads=3)
     with pytest.raises(InvalidRequestError, match=r"^video_sizes\[1\]: EMPTY_FILE"):
-        study(sonosite, b"", options=Options(on_error="fail"), threads=3)
+        study(sonosite, b"", options=ClipOptions(on_error="fail"), threads=3)

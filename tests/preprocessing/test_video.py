@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from panecho_preprocessing import Limits, Options, VideoError, video_clips
+from panecho_preprocessing import ClipOptions, Limits, VideoError, video_clips
 from panecho_preprocessing.frames import WrongFrameCountError
 from panecho_preprocessing.video import VideoFile
 
@@ -39,7 +39,7 @@ def test_clips_equal_plain_opencv_reading(
     data = write_video(tmp_path / name, fourcc, bgr)
     frames = plain_opencv(tmp_path / name)
     assert len(frames) == 30
-    np.testing.assert_array_equal(video_clips(data, Options()), expected(frames, [0, 5, 9, 14]))
+    np.testing.assert_array_equal(video_clips(data, ClipOptions()), expected(frames, [0, 5, 9, 14]))
 
 
 @pytest.mark.parametrize(("name", "fourcc"), [("a.avi", "MJPG"), ("a.mp4", "mp4v")])
@@ -64,8 +64,8 @@ def test_starts_are_planned_with_the_frames_that_are_there(
     (tmp_path / "a.mpeg").write_bytes(data)
     frames = plain_opencv(tmp_path / "a.mpeg")
     assert (len(frames), cv2.VideoCapture(str(tmp_path / "a.mpeg")).get(cv2.CAP_PROP_FRAME_COUNT)) == (78, 83)
-    np.testing.assert_array_equal(video_clips(data, Options()), expected(frames, [0, 21, 41, 62]))
-    np.testing.assert_array_equal(video_clips(data, Options(num_clips=1)), expected(frames, [31]))
+    np.testing.assert_array_equal(video_clips(data, ClipOptions()), expected(frames, [0, 21, 41, 62]))
+    np.testing.assert_array_equal(video_clips(data, ClipOptions(num_clips=1)), expected(frames, [31]))
 
 
 @pytest.mark.parametrize(("repeats", "cut"), [(1, 0.8), (6, 0.5)])
@@ -77,7 +77,7 @@ def test_a_cut_off_avi_gives_the_frames_before_the_cut(
     (tmp_path / "cut.avi").write_bytes(data)
     frames = plain_opencv(tmp_path / "cut.avi")
     assert 0.4 < len(frames) / (30 * repeats) < 0.9
-    np.testing.assert_array_equal(video_clips(data, Options(num_clips=2)), expected(frames, [0, len(frames) - 16]))
+    np.testing.assert_array_equal(video_clips(data, ClipOptions(num_clips=2)), expected(frames, [0, len(frames) - 16]))
 
 
 @pytest.mark.parametrize("repeats", [1, 6])
@@ -97,53 +97,53 @@ def test_frames_that_do_not_decode_at_the_end_do_not_count(
     with pytest.raises(WrongFrameCountError):
         list(VideoFile(memoryview(data), Limits()).frames([len(frames)]))
     starts = [0, len(frames) - 16]
-    np.testing.assert_array_equal(video_clips(bytes(data), Options(num_clips=2)), expected(frames, starts))
+    np.testing.assert_array_equal(video_clips(bytes(data), ClipOptions(num_clips=2)), expected(frames, starts))
 
 
 def test_one_frame_is_not_a_cine(tmp_path: Path, bgr: NDArray[np.uint8]) -> None:
     data = write_video(tmp_path / "a.avi", "MJPG", bgr[:1])
     with pytest.raises(VideoError, match=r"^NOT_A_CINE: a still of 1 frame"):
-        video_clips(data, Options())
+        video_clips(data, ClipOptions())
 
 
 def test_an_mp4_without_its_index_is_unreadable(tmp_path: Path, bgr: NDArray[np.uint8]) -> None:
     data = write_video(tmp_path / "a.mp4", "mp4v", bgr)
     with pytest.raises(VideoError, match=r"^UNREADABLE_VIDEO: FFmpeg cannot open the file; is it cut off"):
-        video_clips(data[: len(data) // 2], Options())
+        video_clips(data[: len(data) // 2], ClipOptions())
 
 
 @pytest.mark.parametrize("head", [b"RIFF\x00\x10\x00\x00AVI ", b"\x00\x00\x00\x1cftypisom", b"\x00\x00\x01\xba"])
 def test_junk_behind_a_good_start_is_unreadable(head: bytes) -> None:
     junk = np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8).tobytes()
     with pytest.raises(VideoError, match=r"^UNREADABLE_VIDEO: "):
-        video_clips(head + junk, Options())
+        video_clips(head + junk, ClipOptions())
 
 
 def test_a_playlist_inside_an_avi_shell_is_not_followed(tmp_path: Path, bgr: NDArray[np.uint8]) -> None:
     write_video(tmp_path / "inner.avi", "MJPG", bgr)
     playlist = f"\n#EXTM3U\n#EXTINF:1,\n{tmp_path}/inner.avi\n#EXT-X-ENDLIST\n"
     with pytest.raises(VideoError, match=r"^UNREADABLE_VIDEO: "):
-        video_clips(b"RIFFaaaaAVI " + playlist.encode(), Options())
+        video_clips(b"RIFFaaaaAVI " + playlist.encode(), ClipOptions())
 
 
 def test_frames_over_the_pixel_limit_are_refused(tmp_path: Path) -> None:
     data = write_video(tmp_path / "a.avi", "MJPG", np.zeros((2, 2176, 4096, 3), dtype=np.uint8))
     with pytest.raises(VideoError, match=r"^TOO_LARGE: frames of 4096 x 2176 pixels"):
-        video_clips(data, Options())
+        video_clips(data, ClipOptions())
 
 
 def test_a_video_without_end_is_refused(tmp_path: Path) -> None:
     limit = Limits().max_video_frames
     frames = np.zeros((limit + 1, 16, 16, 3), dtype=np.uint8)
     with pytest.raises(VideoError, match=f"^TOO_LARGE: the video has more than {limit} frames"):
-        video_clips(write_video(tmp_path / "a.avi", "MJPG", frames), Options())
+        video_clips(write_video(tmp_path / "a.avi", "MJPG", frames), ClipOptions())
 
 
 def test_nothing_stays_open(tmp_path: Path, bgr: NDArray[np.uint8]) -> None:
     data = write_video(tmp_path / "a.avi", "MJPG", bgr)
-    video_clips(data, Options())
+    video_clips(data, ClipOptions())
     before = len(list(Path("/proc/self/fd").iterdir()))
-    video_clips(data, Options())
+    video_clips(data, ClipOptions())
     with pytest.raises(VideoError):
-        video_clips(b"RIFF\x00\x10\x00\x00AVI ", Options())
+        video_clips(b"RIFF\x00\x10\x00\x00AVI ", ClipOptions())
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import tritonclient.grpc as triton
-from monitoring import Series, exported, identifiers, series
-from wire import QUICK, study_inputs
 
 from panecho_preprocessing import VideoErrorCode
-from panecho_server import Settings, TritonServer
+from panecho_server import ServerSettings, TritonServer
+from support.monitoring import Series, exported, identifiers, series
+from support.wire import QUICK, study_inputs
 
 JUNK = b"junk"
 LABELS = {
@@ -109,7 +109,7 @@ def test_every_series_is_there_and_names_nothing_of_a_file(server: TritonServer,
 
 @pytest.mark.slow
 def test_a_server_without_metrics_serves(cold_repository: Path, cine: Path, tmp_path: Path) -> None:
-    settings = Settings(
+    settings = ServerSettings(
         model_repository=cold_repository,
         http_port=0,
         grpc_port=0,

@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from panecho_client import Connection, PanEcho, Retry, Sampling, ServerBusyError
-from panecho_export.profiles import PROFILES, Serving
-from panecho_export.rendering import rendered, write
-from panecho_server import RepositoryError, Settings, TritonServer
+from panecho_client import ClipOptions, Connection, PanEcho, Retry, ServerBusyError
+from panecho_export.config_rendering import rendered, write
+from panecho_export.serving_profiles import PROFILES, Serving
+from panecho_server import RepositoryError, ServerSettings, TritonServer
 
-SAMPLING = Sampling(num_clips=1, clip_length=4)
+SAMPLING = ClipOptions(num_clips=1, clip_length=4)
 
 
-def settings_of(repository: Path, profile: str, log_file: Path) -> Settings:
-    return Settings(
+def settings_of(repository: Path, profile: str, log_file: Path) -> ServerSettings:
+    return ServerSettings(
         model_repository=repository, profile=profile, log_file=log_file, http_port=0, grpc_port=0, metrics_port=0
     )
 
@@ -60,12 +60,12 @@ def test_what_cannot_wait_is_refused_and_the_rest_is_right(
     url = f"{scheme}{narrow_server.http_url}" if scheme else narrow_server.grpc_url
     once = Connection(url=url, retry=Retry(seconds=0))
     with PanEcho(once) as panecho:
-        expected = panecho.predict_study(cine, sampling=SAMPLING)["EF"].value
+        expected = panecho.predict_study(cine, clip_options=SAMPLING)["EF"].value
 
     def call(_number: int) -> float | str:
         with PanEcho(once) as panecho:
             try:
-                return panecho.predict_study(cine, sampling=SAMPLING)["EF"].value
+                return panecho.predict_study(cine, clip_options=SAMPLING)["EF"].value
             except ServerBusyError as error:
                 return str(error)
 
@@ -83,7 +83,7 @@ def test_what_cannot_wait_is_refused_and_the_rest_is_right(
 def test_a_client_that_tries_again_loses_nothing(narrow_server: TritonServer, cine: Path) -> None:
     def call(_number: int) -> float:
         with PanEcho(Connection(url=narrow_server.grpc_url)) as panecho:
-            return panecho.predict_study(cine, sampling=SAMPLING)["EF"].value
+            return panecho.predict_study(cine, clip_options=SAMPLING)["EF"].value
 
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(call, range(12)))

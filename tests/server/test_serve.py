@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 import trustme
-from serve import PANECHO, START_TIMEOUT, Serve, running_serve
 
 from panecho_client import Connection, PanEcho, Retry, ServerUnavailableError, Tls
+from support.serve import PANECHO, START_TIMEOUT, Serve, running_serve
 
 STOP_TIMEOUT = 60
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import grpc
 import pytest
 import tritonclient.grpc as triton
-from raw_requests import grpc_answers, http_status
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
-from panecho_server import Settings, StartError, TritonServer
+from panecho_server import ServerSettings, StartError, TritonServer
 from panecho_server.shared_memory import regions_of
+from support.raw_requests import grpc_answers, http_status
 
 UPLOADED = "uploaded"
 CONFIG = {
@@ -59,9 +59,9 @@ CLOSED_PATHS = (
 )
 
 
-def settings_of(cold_repository: Path, log_file: Path, **others: object) -> Settings:
+def settings_of(cold_repository: Path, log_file: Path, **others: object) -> ServerSettings:
     ports = {"http_port": 0, "grpc_port": 0, "metrics_port": 0}
-    return Settings(model_repository=cold_repository, log_file=log_file, **ports, **others)  # type: ignore[arg-type] # any field
+    return ServerSettings(model_repository=cold_repository, log_file=log_file, **ports, **others)  # type: ignore[arg-type] # any field
 
 
 @pytest.fixture(scope="module")

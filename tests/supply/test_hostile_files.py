@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from panecho_export.checkpoint import read_checkpoint
-from panecho_export.errors import CheckpointError
-from panecho_preprocessing import NoUsableVideoError, Options, preprocess_study
+from panecho_model.checkpoint import read_checkpoint
+from panecho_model.errors import CheckpointError
+from panecho_preprocessing import ClipOptions, NoUsableVideoError, preprocess_study
 
 
 class Payload:
@@ -113,6 +113,6 @@ def test_a_pickle_sent_as_a_study_is_not_run(make: Callable[[Payload], bytes], t
     content = np.frombuffer(make(Payload(mark)), np.uint8)
 
     with pytest.raises(NoUsableVideoError, match="NOT_A_VIDEO"):
-        preprocess_study(content, np.array([len(content)], np.int64), Options(), max_clips=64, threads=1)
+        preprocess_study(content, np.array([len(content)], np.int64), ClipOptions(), max_clips=64, threads=1)
 
     assert not mark.exists()

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from exports import copy_export
+
+from support.exports import copy_export
 
 ROOT = Path(__file__).parents[2]
 SBOM = ROOT / "scripts/sbom.py"

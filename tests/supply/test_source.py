@@ -18,10 +18,10 @@ YAML = {"yaml.load", "yaml.load_all"}
 ALLOWED = {
     # TorchScript is code: these load what this repository or the operator exported.
     ("benchmarks/", "torch.jit.load"),
-    ("server/panecho_server/pytorch_backend.py", "torch.jit.load"),
+    ("server/panecho_server/backends/pytorch/model.py", "torch.jit.load"),
     ("tests/", "torch.jit.load"),
     # A test hands its own objects to a process of its own.
-    ("tests/client/test_output_folder_faults.py", "pickle"),
+    ("tests/client/archive/test_output_folder_faults.py", "pickle"),
     # Hostile files are made there, and shown to be hostile.
     ("tests/supply/test_hostile_files.py", "pickle"),
     ("tests/supply/test_hostile_files.py", "torch.load"),
@@ -94,7 +94,7 @@ def test_no_source_runs_what_a_file_holds() -> None:
     files = python_files()
     found = [(file, line, name) for file in files for line, name in unsafe((ROOT / file).read_text())]
 
-    assert {"export/panecho_export/checkpoint.py", "client/panecho_client/cli.py"} <= set(files)
+    assert {"model/panecho_model/checkpoint.py", "client/panecho_client/cli.py"} <= set(files)
     assert [f"{file}:{line} {name}" for file, line, name in found if not allowed(file, name)] == []
     used = {entry for entry in ALLOWED for file, _, name in found if file.startswith(entry[0]) and name == entry[1]}
     assert used == ALLOWED, "an exception that nothing needs any more"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from panecho_client import StudyResult
-from panecho_client._identity import identify_files
-from panecho_client._output_folder import OutputFolder
+from panecho_client._archive.output_folder import OutputFolder
+from panecho_client._identity.study_identity import identify_files
 
 SETTINGS = {"tasks": "all", "weights": "stand-in 0", "weights_sha256": None, "stand_in": True, "num_clips": 4}
 PATIENT = "DOE^JANE"
@@ -20,7 +20,9 @@ def paths_of(study: StudyResult) -> list[Path]:
 
 
 def write(output: OutputFolder, study: StudyResult) -> str:
-    identity = identify_files(paths_of(study), include_identifiers=output.include_identifiers, secret=output.secret)
+    identity = identify_files(
+        paths_of(study), include_identifiers=output.include_identifiers, pseudonym_key=output.pseudonym_key
+    )
     name = output.claim(identity.study)
     if not output.has(name):
         output.write(name, study)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from panecho_preprocessing import Limits
-from panecho_preprocessing.dicom import open_dicom
+from panecho_preprocessing.dicom.header import Header, read_header
+from panecho_preprocessing.dicom.open_dicom import open_dicom
 from panecho_preprocessing.frames import Cine, Frame
-from panecho_preprocessing.header import Header, read_header
 
 # SOP classes of real files from other scanners, and ultrasound's of the same length.
 OF_ANOTHER_SCANNER = {

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from aggregation import MODEL_FAILED, InvalidClipsError, predict, read_clips, read_heads
+
+from panecho_postprocessing.aggregation import MODEL_FAILED, InvalidClipsError, predict, read_clips, read_heads
 
 
 class TritonPythonModel:

@@ -11,9 +11,9 @@ from metrics import Metrics
 from numpy.typing import NDArray
 
 from panecho_preprocessing import (
+    ClipOptions,
     InvalidRequestError,
     Limits,
-    Options,
     RequestCancelledError,
     ShortOfMemoryError,
     StudyClips,
@@ -68,7 +68,7 @@ class TritonPythonModel:
         return preprocess_study(
             video_bytes,
             _input(request, "video_sizes"),
-            Options.from_parameters(self.defaults | json.loads(request.parameters())),
+            ClipOptions.from_parameters(self.defaults | json.loads(request.parameters())),
             max_clips=self.max_clips,
             threads=self.threads,
             limits=self.limits,

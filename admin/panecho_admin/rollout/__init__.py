@@ -1,0 +1,1 @@
+"""Replaces the models of a running server without losing a request."""

@@ -1,0 +1,32 @@
+"""``panecho models deploy`` and ``panecho models rollback``."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from panecho_admin.model_control import ModelControl
+from panecho_admin.rollout.rollout import deploy, roll_back
+from panecho_client._connection import Connection
+
+
+def change_models(connection: Connection, new: Path | None, served: Path, *, fewer_tasks: bool) -> None:
+    """Deploy ``new``, or without it roll back, and say what is done and what is served then.
+
+    Raises:
+        PanEchoError: Nothing was changed, or the text says otherwise.
+    """
+    messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(step: str) -> None:
+        messages.print(f"{step} …", markup=False)
+
+    with ModelControl(connection) as control, messages.status("Changing the models; requests go on"):
+        if new is None:
+            change = roll_back(control, served, on_step=say)
+        else:
+            change = deploy(control, new, served, fewer_tasks=fewer_tasks, on_step=say)
+    if not change.done:
+        messages.print(f"{control.url} serves {change.now} already.", markup=False)
+        return
+    messages.print(f"{control.url} serves {change.now} now, instead of {change.before}.", markup=False)
+    messages.print(f"`panecho models rollback --model-repository {served}` goes back.", markup=False)

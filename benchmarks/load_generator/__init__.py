@@ -1,0 +1,1 @@
+"""Measures the load generators themselves, not the server."""

@@ -1,0 +1,1 @@
+"""Predicts many studies in one run."""

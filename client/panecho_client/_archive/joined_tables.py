@@ -1,0 +1,172 @@
+"""Tables of all studies of a run, joined from each study's own, and the table of those that failed."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Self
+
+from panecho_client._exceptions import FilesError, PanEchoError, RequestError
+from panecho_client._files import shown_path
+from panecho_client._identity.study_identity import identify_files
+from panecho_client._whole_files import accessing, unfinished
+from panecho_client.outputs.tables import LONG_COLUMNS, Columns, Row, append_csv, read_csv, write_parquet
+
+STUDY_TABLE = "study.csv"
+VIDEOS_TABLE = "videos.csv"
+
+STUDIES = "studies.csv"
+PREDICTIONS = "predictions.csv"
+PARQUET = "predictions.parquet"
+FAILURES = "failures.csv"
+TABLES = (STUDIES, PREDICTIONS, PARQUET, FAILURES)
+
+LINE_END = b"\r\n"
+
+FAILURE_COLUMNS: Columns = {"study": str, "files": str, "code": str, "reason": str}
+
+# What zipfile calls a member of an archive, as repr writes it.
+QUOTED = re.compile(r"""(?<!\w)b?(?P<quote>['"]).*?(?P=quote)(?!\w)""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A study that could not be predicted.
+
+    Attributes:
+        study: What it is called.
+        files: What its files are called, as far as they are known.
+        code: gRPC status.
+        reason: What is wrong and what to do.
+    """
+
+    study: str
+    files: str
+    code: str
+    reason: str
+
+    @classmethod
+    def of(
+        cls,
+        name: str | None,
+        files: Sequence[Path],
+        error: PanEchoError,
+        *,
+        include_identifiers: bool,
+        pseudonym_key: bytes,
+    ) -> Self:
+        """Return a failure. Unless identifiers are included, files have their pseudonyms in it, also in the reason.
+
+        Args:
+            name: What the study is called; None is what its files are called after.
+            files: Its files, as far as they are known.
+            error: Why it failed.
+            include_identifiers: As of ``StudyIdentity.of``.
+            pseudonym_key: As of ``StudyIdentity.of``.
+        """
+        paths = tuple(dict.fromkeys((*files, *error.paths)))
+        identity = identify_files(paths, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key)
+        names = {path: file.name for path, file in zip(paths, identity.files, strict=True)}
+        reason = str(error) if include_identifiers else _without_paths(error, names)
+        return cls(
+            study=name or identity.study,
+            files="; ".join(names[path] for path in files),
+            code=error.code,
+            reason=reason.encode(errors="replace").decode(),
+        )
+
+
+def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> None:
+    """Write the tables of all studies, in the order given; without a study there are none.
+
+    Args:
+        folder: Where to.
+        studies: The studies' folders, each of which holds its tables.
+        parquet: Whether to write Parquet too.
+
+    Raises:
+        FilesError: A table cannot be written, or one of a study is missing, damaged or of other columns.
+    """
+    if not studies:
+        _remove(folder / table for table in (STUDIES, PREDICTIONS, PARQUET))
+        return
+    _join(folder / STUDIES, [study / STUDY_TABLE for study in studies])
+    videos = [study / VIDEOS_TABLE for study in studies]
+    _join(folder / PREDICTIONS, videos)
+    if parquet:
+        with unfinished(folder / PARQUET) as file:
+            write_parquet(file, chain.from_iterable(map(_rows, videos)), LONG_COLUMNS)
+
+
+def write_failures(folder: Path, failures: Iterable[Failure]) -> None:
+    """Write the table of the studies that failed; without a failure there is none.
+
+    Raises:
+        FilesError: It cannot be written.
+    """
+    rows = [asdict(failure) for failure in failures]
+    if not rows:
+        _remove([folder / FAILURES])
+        return
+    with unfinished(folder / FAILURES) as file:
+        append_csv(file, rows, FAILURE_COLUMNS)
+
+
+def _without_paths(error: PanEchoError, names: Mapping[Path, str]) -> str:
+    """Return the error's text with the files' names instead of their paths, and without the folders around them."""
+    texts: dict[str, str] = {}
+    for form in (form for path in names for form in (path, path.absolute())):
+        texts |= {str(parent): "…" for parent in form.parents if len(parent.parts) > 1}
+    for path, name in names.items():
+        texts |= dict.fromkeys((str(path), str(path.absolute()), shown_path(path)), name)
+    reason = str(error)
+    if texts:
+        longest_first = "|".join(map(_pattern, sorted(texts, key=len, reverse=True)))
+        reason = re.sub(longest_first, lambda found: texts[found[0]], reason)
+    return QUOTED.sub("…", reason) if isinstance(error, FilesError) else reason
+
+
+def _pattern(text: str) -> str:
+    """Return the pattern that finds a path: one without a folder, such as ``a``, only where it is a word."""
+    return re.escape(text) if os.sep in text else rf"(?<!\w){re.escape(text)}(?!\w)"
+
+
+def _join(target: Path, parts: Sequence[Path]) -> None:
+    """Write the rows of CSV files of the same columns one after another, as they are."""
+    header = None
+    with unfinished(target) as file, file.open("wb") as joined:
+        for part in parts:
+            with _readable(part):
+                first, end, rows = part.read_bytes().partition(LINE_END)
+            if not end or header not in (None, first):
+                raise _damaged(part, "holds other columns than the tables of other studies")
+            joined.write((b"" if header else first + end) + rows)
+            header = first
+
+
+def _rows(part: Path) -> Sequence[Row]:
+    with _readable(part):
+        return read_csv(part, LONG_COLUMNS)
+
+
+@contextmanager
+def _readable(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _damaged(part, f"cannot be read: {error.strerror or error}") from None
+    except (RequestError, ValueError) as error:
+        raise _damaged(part, f"is damaged ({type(error).__name__})") from None
+
+
+def _damaged(part: Path, reason: str) -> FilesError:
+    return FilesError(f"{part} {reason}; delete {part.parent} and give --resume.", code="DATA_LOSS", paths=[part])
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        with accessing(file, "removed", "remove it by hand"):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,254 @@
+"""The folder of a run over many studies: each study in it is whole, and what is there can be resumed.
+
+FOLDER/
+├── run.json                settings that every study in it was predicted with
+├── studies/NAME/           prediction.json, study.csv, videos.csv, and report.html and report.dcm when asked for
+├── studies.csv             all studies, a row each
+├── predictions.csv         all studies, a row per study or video, task and class; predictions.parquet when asked for
+└── failures.csv            studies that could not be predicted in the last run
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TypeAlias
+
+from panecho_client._archive.joined_tables import (
+    STUDY_TABLE,
+    TABLES,
+    VIDEOS_TABLE,
+    Failure,
+    write_failures,
+    write_tables,
+)
+from panecho_client._description import VERSION
+from panecho_client._exceptions import FilesError, PanEchoError
+from panecho_client._identity.optional_packages import needs_reports_extra
+from panecho_client._identity.pseudonyms import pseudonym
+from panecho_client._identity.study_identity import identify
+from panecho_client._results import StudyResult
+from panecho_client._whole_files import accessing, remove_leftovers, unfinished_folder, write_whole
+from panecho_client.outputs.sr import can_have_sr
+from panecho_client.outputs.study_files import Outputs
+
+PREDICTION = "prediction.json"
+SETTINGS = "run.json"
+
+FILES = re.compile("|".join(map(re.escape, (SETTINGS, *TABLES))))
+SAFE = re.compile(r"[0-9A-Za-z._-]+")
+UNSAFE = re.compile(r"^\.|[^0-9A-Za-z.-]")
+NAME_LENGTH = 100
+
+Setting: TypeAlias = str | float | bool | None
+
+
+@dataclass
+class OutputFolder:
+    """Results of many studies.
+
+    A study is written to a hidden folder that is then renamed, so a run that is killed leaves no half of it. The tables
+    are made from the studies' folders, in the order of their names: whatever interrupted a run, and in whatever order
+    its studies were done, the same bytes result. One process writes to a folder at a time.
+
+    Example:
+        >>> output = OutputFolder(Path("results"), html=True)
+        >>> output.prepare(resume=False, settings={"tasks": "EF", "weights_sha256": panecho.weights.sha256})
+        >>> for files in group_studies(find_files("studies/").files):
+        ...     name = output.claim(identify_files(files).study)
+        ...     if output.has(name):
+        ...         continue
+        ...     try:
+        ...         output.write(name, panecho.predict_study(files, tasks=["EF"]))
+        ...     except PanEchoError as error:
+        ...         output.fail(name, files, error)
+        >>> output.finish()
+
+    Args:
+        path: The folder; it is made, for its owner only, if it does not exist.
+        html: Whether each study gets a report to read.
+        sr: Whether each study gets a DICOM structured report; one of videos alone cannot have any.
+        parquet: Whether all studies' rows are written as Parquet too.
+        include_identifiers: Whether outputs, and names of folders, hold identifiers instead of pseudonyms.
+        pseudonym_key: Key of the pseudonyms.
+    """
+
+    path: Path
+    _: KW_ONLY
+    html: bool = False
+    sr: bool = False
+    parquet: bool = False
+    include_identifiers: bool = False
+    pseudonym_key: bytes = field(default=b"", repr=False)
+    _claimed: set[str] = field(default_factory=set, init=False, repr=False)
+    _failures: dict[str, Failure] = field(default_factory=dict, init=False, repr=False)
+
+    def prepare(self, *, resume: bool, settings: Mapping[str, Setting]) -> None:
+        """Make the folder, or go on with what a run of the same settings left in it.
+
+        Args:
+            resume: Whether the folder may hold results already.
+            settings: What decides on the results, such as tasks and weights; what this object holds is added.
+
+        Raises:
+            FilesError: The folder holds results and ``resume`` is not asked for, they were made with other settings, or
+                it cannot be written.
+            RequestError: The extra ``reports`` is not installed.
+        """
+        self._require_packages()
+        settings = {**settings, **self._own_settings()}
+        earlier = _read_settings(self.path / SETTINGS)
+        if resume and earlier is not None:
+            _require_same(self.path, earlier, settings)
+        else:
+            self._refuse_results(resume=resume)
+        for folder, names in ((self.path, FILES), (self._studies, SAFE)):
+            with accessing(folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                remove_leftovers(folder, names)
+        write_whole(self.path / SETTINGS, f"{json.dumps(settings, indent=2)}\n".encode())
+
+    def claim(self, study: str) -> str:
+        """Return the name of a study's folder, which no other study of this run has.
+
+        Call it once for each study, in the same order in every run.
+
+        Args:
+            study: ``StudyIdentity.study``, or what ``study_name`` returns.
+        """
+        safe = name = _safe_name(study)
+        number = 1
+        while name in self._claimed:
+            number += 1
+            name = f"{safe}-{number}"
+        self._claimed.add(name)
+        return name
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a result of this study."""
+        return (self._studies / name / PREDICTION).is_file()
+
+    def write(self, name: str, study: StudyResult, *, key_frames: Mapping[Path, bytes] | None = None) -> None:
+        """Write a study's folder, whole or not at all. One that is there is replaced.
+
+        Args:
+            name: From ``claim``; all outputs call the study so.
+            study: The study, whose files must still be there.
+            key_frames: As of ``render_html``.
+
+        Raises:
+            FilesError: It cannot be written, or a file's header not be read.
+            RequestError: A key frame is no PNG.
+        """
+        identity = identify(study, include_identifiers=self.include_identifiers, pseudonym_key=self.pseudonym_key)
+        identity = replace(identity, study=name)
+        videos = zip(study.videos, identity.files, strict=True)
+        named = replace(study, videos=tuple(replace(video, path=Path(file.name)) for video, file in videos))
+        with unfinished_folder(self._studies / name) as folder:
+            outputs = Outputs(
+                wide_csv=folder / STUDY_TABLE,
+                csv=folder / VIDEOS_TABLE,
+                html=folder / "report.html" if self.html else None,
+                sr=folder / "report.dcm" if self.sr and can_have_sr(study, identity) else None,
+            )
+            outputs.write_named(study, identity, key_frames=key_frames)
+            write_whole(folder / PREDICTION, f"{named.to_json()}\n".encode())
+
+    def fail(self, name: str | None, files: Sequence[Path], error: PanEchoError) -> None:
+        """Note that a study could not be predicted, or not be written, for ``failures.csv``.
+
+        Args:
+            name: From ``claim``; None where the study could not be named.
+            files: The study's files, as far as they are known.
+            error: Why. Paths in its text become pseudonyms, unless identifiers are included.
+        """
+        failure = Failure.of(
+            name, files, error, include_identifiers=self.include_identifiers, pseudonym_key=self.pseudonym_key
+        )
+        self._failures[failure.study] = failure
+
+    def finish(self) -> None:
+        """Write the tables of what is there; also after an interruption.
+
+        Raises:
+            FilesError: A table cannot be written, or a study's is missing or damaged.
+        """
+        write_failures(self.path, self.failures)
+        found = self._studies.glob(f"[!.]*/{PREDICTION}")
+        write_tables(self.path, sorted(path.parent for path in found), parquet=self.parquet)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """Studies that failed and have no result, sorted by name."""
+        return tuple(failure for name, failure in sorted(self._failures.items()) if not self.has(name))
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """Tables that ``finish`` wrote."""
+        return tuple(path for table in TABLES if (path := self.path / table).exists())
+
+    @property
+    def _studies(self) -> Path:
+        return self.path / "studies"
+
+    def _require_packages(self) -> None:
+        packages = {"pydicom": True, "jinja2": self.html, "highdicom": self.sr, "pyarrow": self.parquet}
+        with needs_reports_extra():
+            for package in (package for package, needed in packages.items() if needed):
+                import_module(package)
+
+    def _own_settings(self) -> dict[str, Setting]:
+        return {
+            "version": VERSION,
+            "html": self.html,
+            "sr": self.sr,
+            "parquet": self.parquet,
+            "include_identifiers": self.include_identifiers,
+            "pseudonym_key": pseudonym("", kind="secret", pseudonym_key=self.pseudonym_key)
+            if self.pseudonym_key
+            else None,
+        }
+
+    def _refuse_results(self, *, resume: bool) -> None:
+        with accessing(self.path, "read", "name another folder"):
+            found = [path for path in self._studies.glob("*") if not path.name.startswith(".")]
+        if found or self.tables:
+            unknown = (
+                f"{self.path} holds results, but no {SETTINGS} that tells how they were made; name another folder."
+            )
+            given = f"{self.path} holds results already; give --resume to go on with them, or name another folder."
+            raise FilesError(unknown if resume else given, paths=[self.path])
+
+
+def _safe_name(study: str) -> str:
+    """Return a name for a folder; where it cannot be the study's own, digits keep it apart from others."""
+    safe = UNSAFE.sub("_", study)[:NAME_LENGTH] or "_"
+    return safe if safe == study else f"{safe}-{hashlib.sha256(study.encode(errors='surrogatepass')).hexdigest()[:16]}"
+
+
+def _read_settings(path: Path) -> dict[str, Setting] | None:
+    """Return the settings of the run that began a folder; None where none did."""
+    with accessing(path, "read", "name another folder"):
+        if not path.exists():
+            return None
+        content = path.read_bytes()
+    try:
+        settings: dict[str, Setting] = json.loads(content)
+        settings["include_identifiers"]
+    except (KeyError, TypeError, ValueError):
+        raise FilesError(f"{path} was not written by panecho; name another folder.", paths=[path]) from None
+    return settings
+
+
+def _require_same(folder: Path, earlier: Mapping[str, Setting], settings: Mapping[str, Setting]) -> None:
+    was, now = ({name: json.dumps(value) for name, value in run.items()} for run in (earlier, settings))
+    names = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+    if names:
+        changes = "; ".join(f"{name} was {was.get(name)} and is {now.get(name)}" for name in names)
+        raise FilesError(
+            f"{folder} was begun with other settings: {changes}. Resume with the same, or name another folder.",
+            paths=[folder],
+        )

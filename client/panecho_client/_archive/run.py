@@ -1,0 +1,110 @@
+"""A run over many studies: each is predicted and written by itself; a study that fails harms no other."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from panecho_client._archive.output_folder import OutputFolder
+from panecho_client._archive.prediction_request import PredictionRequest
+from panecho_client._archive.progress import StudyOutcome
+from panecho_client._archive.study_source import StudySource
+from panecho_client._async_client import AsyncPanEcho
+from panecho_client._exceptions import (
+    IncompatibleServerError,
+    PanEchoError,
+    ServerBusyError,
+    ServerUnavailableError,
+    UnknownTaskError,
+)
+from panecho_client._results import StudyResult
+from panecho_client.outputs.png import as_pngs
+
+# What would be the same for every study that is left.
+HOPELESS = (ServerUnavailableError, IncompatibleServerError, UnknownTaskError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveRun:
+    """What is done with every study.
+
+    Attributes:
+        panecho: The server.
+        folder: Where results go.
+        wanted: What to predict.
+        studies_at_a_time: Studies under way at a time; their requests share the client's ``concurrency``.
+    """
+
+    panecho: AsyncPanEcho
+    folder: OutputFolder
+    wanted: PredictionRequest
+    studies_at_a_time: int
+
+    async def predict(self, sources: Iterable[StudySource], on_outcome: Callable[[StudyOutcome], None]) -> None:
+        """Predict every study that the folder lacks. However this ends, the folder's tables hold what was written.
+
+        Raises:
+            PanEchoError: The server is gone for good, or the folder cannot be written.
+        """
+        room = asyncio.Semaphore(self.studies_at_a_time)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for source in sources:
+                    await room.acquire()
+                    # One at a time: names depend on the order.
+                    name = self.folder.claim(await asyncio.to_thread(self._name, source))
+                    task = group.create_task(self._outcome(source, name))
+                    task.add_done_callback(lambda task: _report(task, on_outcome))
+                    task.add_done_callback(lambda _: room.release())
+        except* PanEchoError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            self.folder.finish()
+
+    def _name(self, source: StudySource) -> str:
+        return source.name(include_identifiers=self.folder.include_identifiers, pseudonym_key=self.folder.pseudonym_key)
+
+    async def _outcome(self, source: StudySource, name: str) -> StudyOutcome:
+        if self.folder.has(name):
+            return "kept"
+        files: Sequence[Path] = ()
+        try:
+            with source.files() as fetch:
+                files = await asyncio.to_thread(fetch)
+                study = await self._predict(files)
+                frames = await self._key_frames(study)
+                await _finished(asyncio.to_thread(self.folder.write, name, study, key_frames=frames))
+        except PanEchoError as error:
+            if isinstance(error, HOPELESS) and not isinstance(error, ServerBusyError):
+                raise
+            self.folder.fail(name, files, error)
+            return "failed"
+        return "done"
+
+    async def _predict(self, files: Sequence[Path]) -> StudyResult:
+        wanted = self.wanted
+        return await self.panecho.predict_study(
+            files, tasks=wanted.tasks, clip_options=wanted.clip_options, on_error=wanted.on_error, embedding=False
+        )
+
+    async def _key_frames(self, study: StudyResult) -> dict[Path, bytes]:
+        if not (self.folder.html and self.wanted.key_frames):
+            return {}
+        used = [video.path for video in study.videos if video.ok]
+        return as_pngs(await self.panecho.key_frames(used, clip_options=self.wanted.clip_options))
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that an interruption must not leave running."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _report(task: asyncio.Task[StudyOutcome], on_outcome: Callable[[StudyOutcome], None]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        on_outcome(task.result())

@@ -1,0 +1,1 @@
+"""The subcommands of ``panecho`` that need nothing but the client."""

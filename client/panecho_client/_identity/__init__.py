@@ -1,0 +1,1 @@
+"""Names studies and files in outputs: by their identifiers or by pseudonyms."""

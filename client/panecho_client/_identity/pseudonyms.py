@@ -1,0 +1,32 @@
+"""Pseudonyms: names that stand for identifiers and do not tell them."""
+
+import hashlib
+import hmac
+
+
+def study_name(uid: str, *, include_identifiers: bool = False, pseudonym_key: bytes = b"") -> str:
+    """Return what ``StudyIdentity.study`` is of files of this Study SopInstance UID, before any of them is there."""
+    return uid if include_identifiers else pseudonym(uid, kind="study", pseudonym_key=pseudonym_key)
+
+
+def pseudonym(value: str, *, kind: str, pseudonym_key: bytes = b"") -> str:
+    """Return a name that stands for ``value``: the same in every run, another for every other value.
+
+    It is the first 64 bits of an HMAC-SHA256. Without a ``pseudonym_key`` everybody who knows a value, or can try all
+    of them (patient numbers are short), can compute its pseudonym and so recognise it. With one only those who hold
+    the key can; keep it out of the outputs, and use the same one wherever pseudonyms have to agree.
+
+    Example:
+        >>> pseudonym("1.2.840.113619.2.1", kind="study")
+        'study-5b58e6ded6df7b0b'
+    """
+    return f"{kind}-{_digest(value, kind, pseudonym_key)[:8].hex()}"
+
+
+def pseudonymous_uid(value: str, *, pseudonym_key: bytes = b"") -> str:
+    """Return a DICOM UID that stands for a UID, as ``pseudonym`` does: below 2.25, where any 128-bit number may."""
+    return f"2.25.{int.from_bytes(_digest(value, 'uid', pseudonym_key)[:16])}"
+
+
+def _digest(value: str, kind: str, pseudonym_key: bytes) -> bytes:
+    return hmac.digest(pseudonym_key, f"{kind}\0{value}".encode(), hashlib.sha256)

@@ -1,0 +1,156 @@
+"""Sends requests to a server: a few at a time, and again while the server is not there."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from panecho_client._connection import Connection
+from panecho_client._contract import Parameters, Tensors
+from panecho_client._description import Description, parse_description
+from panecho_client._exceptions import PanEchoError, RequestError, ServerBusyError, ServerUnavailableError
+from panecho_client._files import read_files
+from panecho_client._requests import refused_status
+from panecho_client._transport import open_transport
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+LOGGER = logging.getLogger(__name__)
+
+OnProgress = Callable[[int, int], None]
+
+
+def ignore_progress(_done: int, _of: int) -> None:
+    """Take no notice of progress."""
+
+
+class Sender:
+    """What every call of a client goes through.
+
+    Args:
+        connection: How to reach the server.
+        concurrency: Requests that are under way at a time, of all calls together.
+    """
+
+    def __init__(self, connection: Connection, concurrency: int) -> None:
+        if concurrency < 1:
+            raise RequestError(f"concurrency is {concurrency}; it must be 1 or more.")
+        self._retry = connection.retry
+        self._transport = open_transport(connection)
+        self._room = asyncio.Semaphore(concurrency)
+        self._description: Description | None = None
+
+    async def known(self) -> Description:
+        """Return what the server last said about itself; it is asked if it never was."""
+        return self._description or await self.describe()
+
+    async def describe(self) -> Description:
+        """Ask the server about itself. One that has answered before, or is busy, is waited for; else it is missing."""
+        ask = self._transport.get_config
+        if self._description is None:
+            with suppress(ServerBusyError):
+                self._description = parse_description(await ask())
+                return self._description
+        self._description = parse_description(await self._patiently(ask))
+        return self._description
+
+    async def infer(
+        self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Parameters | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Run a model and return its outputs; errors as of ``Transport``."""
+        return await self._patiently(lambda: self._transport.infer(model, inputs, outputs, parameters or {}))
+
+    async def infer_files(
+        self, model: str, files: Sequence[Path], outputs: Sequence[str], parameters: Parameters
+    ) -> dict[str, NDArray[Any]]:
+        """Read files, run a model on them together and return its outputs."""
+        video_bytes, video_sizes = await asyncio.to_thread(read_files, files)
+        inputs: dict[str, NDArray[Any]] = {"video_bytes": video_bytes, "video_sizes": video_sizes}
+        return await self.infer(model, inputs, outputs, parameters)
+
+    async def each_file(  # noqa: PLR0913 - a request, and what comes of it
+        self,
+        model: str,
+        files: Sequence[Path],
+        outputs: Sequence[str],
+        parameters: Parameters,
+        *,
+        make: Callable[[Tensors], T],
+        on_progress: OnProgress = ignore_progress,
+    ) -> list[T | str]:
+        """Run a model on each file by itself; return what ``make`` makes of its outputs, or why it cannot be used."""
+        single = {**parameters, "on_error": "skip"}
+        done = 0
+
+        async def send(file: Path) -> T | str:
+            nonlocal done
+            try:
+                answer: T | str = make(await self.infer_files(model, [file], outputs, single))
+            except RequestError as error:
+                status = refused_status(error)
+                if status is None:
+                    raise error.naming([file]) from None
+                answer = status
+            done += 1
+            on_progress(done, len(files))
+            return answer
+
+        return await self.each(send, files)
+
+    async def require(self, model: str) -> None:
+        """Have a model that is loaded on demand; errors as of ``Transport``."""
+        if not await self._transport.is_ready(model):
+            await self._transport.load(model)
+
+    async def each(self, function: Callable[[Item], Awaitable[T | None]], items: Iterable[Item]) -> list[T]:
+        """Await the function of every item, a few at a time.
+
+        After an error no more are started, and it is raised once those under way are done: to cancel them would make
+        the server drop work that it has begun, for nothing.
+        """
+        errors: list[PanEchoError] = []
+
+        async def run(item: Item) -> T | None:
+            async with self._room:
+                if errors:
+                    return None
+                try:
+                    return await function(item)
+                except PanEchoError as error:
+                    errors.append(error)
+                    return None
+
+        results = await asyncio.gather(*map(run, items))
+        if errors:
+            raise errors[0]
+        return [result for result in results if result is not None]
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._transport.close()
+
+    async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Await the call, again and again while the server is not there, as ``Retry`` says."""
+        retry = self._retry
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type(ServerUnavailableError),
+            stop=lambda state: state.idle_for >= retry.seconds,
+            wait=wait_exponential_jitter(multiplier=retry.first_wait, max=retry.longest_wait, jitter=retry.first_wait),
+            before_sleep=_log_first,
+            reraise=True,
+        )
+        async for attempt in tries:
+            with attempt:
+                return await call()
+        raise AssertionError("the last attempt raises")
+
+
+def _log_first(state: RetryCallState) -> None:
+    """Say once that the server is waited for. The error names the server and nothing that was sent."""
+    if state.attempt_number == 1 and state.outcome is not None:
+        LOGGER.warning("%s Trying again for a while.", state.outcome.exception())

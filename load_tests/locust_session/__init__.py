@@ -1,0 +1,1 @@
+"""Runs a load test inside Locust."""

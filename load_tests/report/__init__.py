@@ -1,0 +1,1 @@
+"""Results of a load test as JSON, text and HTML."""

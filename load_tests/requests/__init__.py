@@ -1,0 +1,1 @@
+"""What is sent, how it is sent, and how it ended."""

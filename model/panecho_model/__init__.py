@@ -1,0 +1,1 @@
+"""PanEcho in PyTorch: task table, architecture, checkpoint format, weights."""

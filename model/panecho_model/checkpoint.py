@@ -1,0 +1,132 @@
+"""Checkpoints in the released format: ``{"weights": {released name: tensor}}``, encoder named as in torchvision.
+
+Loading is strict: every tensor is used, none is missing, and a shape that differs is named.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from panecho_model.architecture import PanEcho, frame_positions, position_rates
+from panecho_model.constants import FEATURES
+from panecho_model.errors import CheckpointError
+from panecho_model.tasks import TASKS, Task
+
+_IMAGE = "encoder.encoder.model."
+_TIMM_TO_TORCHVISION = (
+    (r"stem\.(\d)\.", r"features.0.\1."),
+    (r"head\.norm\.", "classifier.0."),
+    (r"stages\.(\d)\.downsample\.", lambda m: f"features.{2 * int(m[1])}."),
+    (r"stages\.(\d)\.blocks\.(\d)\.", lambda m: f"features.{2 * int(m[1]) + 1}.{m[2]}."),
+    (r"gamma$", "layer_scale"),
+    (r"conv_dw\.", "block.0."),
+    (r"(\.\d)\.norm\.", r"\1.block.2."),
+    (r"mlp\.fc1\.", "block.3."),
+    (r"mlp\.fc2\.", "block.5."),
+)
+"""Applied in order to the image encoder's parameter names. torchvision counts downsampling layers as features."""
+
+
+def released_name(name: str) -> str:
+    """Return the released name of one of our encoder's parameters, such as ``encoder.image.stem.0.weight``."""
+    if not name.startswith("encoder.image."):
+        return name
+    image = name.removeprefix("encoder.image.")
+    for pattern, replacement in _TIMM_TO_TORCHVISION:
+        image = re.sub(pattern, replacement, image)
+    return _IMAGE + image
+
+
+def _released_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
+    shape = tuple(tensor.shape)
+    return (*shape, 1, 1) if name.endswith("layer_scale") else shape
+
+
+def released_layout() -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of every tensor of a released checkpoint, as this architecture needs them."""
+    with torch.device("meta"):
+        model = PanEcho()
+    names = {released_name(f"encoder.{name}"): tensor for name, tensor in model.encoder.state_dict().items()}
+    layout = {name: _released_shape(name, tensor) for name, tensor in names.items()}
+    for task in TASKS:
+        layout[f"{task.key}_head.1.weight"] = (task.size, model.heads.in_features)
+        layout[f"{task.key}_head.1.bias"] = (task.size,)
+    return layout
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of the checkpoint file ``path`` under their released names.
+
+    Raises:
+        CheckpointError: The file is missing, cannot be read as tensors alone, or is not of the released format.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file. Give the path of PanEcho's released checkpoint (panecho.pt).")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Only the class: torch's own text advises to load without the check, which runs code that the file holds.
+        raise CheckpointError(
+            f"{path}: cannot be read as a PyTorch checkpoint of tensors alone ({type(error).__name__}). "
+            "Give the path of PanEcho's released checkpoint (panecho.pt)."
+        ) from error
+    weights = content.get("weights") if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise CheckpointError(
+            f"{path}: has no 'weights' dictionary of tensors; the released format is {{'weights': …}}."
+        )
+    return weights
+
+
+def check_layout(weights: dict[str, Tensor]) -> None:
+    """Raise CheckpointError naming every tensor that is missing, of another shape or unknown."""
+    layout = released_layout()
+    faults = [f"{name} is missing, shape {shape}" for name, shape in layout.items() if name not in weights]
+    for name, tensor in weights.items():
+        shape = tuple(tensor.shape)
+        if name in layout and shape != layout[name]:
+            faults.append(f"{name} has shape {shape}, not {layout[name]}")
+        if name not in layout and not _is_position_table(tensor):
+            faults.append(f"{name} is unknown, shape {shape}")
+    if faults:
+        shown = "\n  ".join(faults[:10]) + (f"\n  … and {len(faults) - 10} more" if len(faults) > 10 else "")
+        raise CheckpointError(f"the checkpoint is not PanEcho's, {len(faults)} tensors differ:\n  {shown}")
+
+
+def _is_position_table(tensor: Tensor) -> bool:
+    """Tell whether ``tensor`` holds the fixed positions, which a checkpoint may carry and the model computes."""
+    table = tensor.squeeze()
+    if table.ndim != 2 or table.shape[1] != FEATURES:
+        return False
+    return torch.allclose(table.float(), frame_positions(len(table), position_rates()), atol=1e-4)
+
+
+def _concatenated_heads(weights: dict[str, Tensor], tasks: Sequence[Task], kind: str) -> Tensor:
+    return torch.cat([weights[f"{task.key}_head.1.{kind}"] for task in tasks])
+
+
+def load_model(weights: dict[str, Tensor], tasks: Sequence[Task] = TASKS) -> PanEcho:
+    """Return PanEcho in evaluation mode with ``weights``, given under their released names.
+
+    Args:
+        weights: The whole release's, whatever the tasks.
+        tasks: Those whose heads the model gets, in the order of ``TASKS``.
+
+    Raises:
+        CheckpointError: A tensor is missing, unknown or of another shape; the message names it.
+    """
+    check_layout(weights)
+    with torch.device("meta"):
+        names = list(PanEcho().encoder.state_dict())
+    model = PanEcho(tasks).eval().requires_grad_(requires_grad=False)
+    _fill(model.encoder, {name: weights[released_name(f"encoder.{name}")] for name in names})
+    _fill(model.heads, {kind: _concatenated_heads(weights, tasks, kind) for kind in ("weight", "bias")})
+    return model
+
+
+def _fill(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    own = module.state_dict()
+    module.load_state_dict({name: tensor.float().reshape(own[name].shape) for name, tensor in tensors.items()})

@@ -1,0 +1,1 @@
+"""Decodes compressed frames: one codec a file."""

@@ -1,0 +1,89 @@
+"""Compressed pixel data: which fragments make which frame (DICOM PS3.5 A.4)."""
+
+import itertools
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from panecho_preprocessing.dicom.header import Header
+
+# One compressed frame: its fragments, in order.
+EncodedFrame: TypeAlias = list[memoryview]
+
+_ITEM = (0xFFFE, 0xE000)
+
+
+class _Item(NamedTuple):
+    position: int
+    value: memoryview
+
+
+def split_frames(header: Header, starts_frame: Callable[[memoryview], bool]) -> list[EncodedFrame]:
+    """Find every complete frame in one walk over the fragments' headers, without copying.
+
+    Offset tables and NumberOfFrames are often missing and sometimes wrong, so each is believed only where it agrees
+    with the fragments that are there; otherwise a frame begins wherever `starts_frame` sees one begin.
+
+    Args:
+        header: a file with compressed pixel data.
+        starts_frame: whether a fragment begins a frame of this compression.
+
+    Returns:
+        The fragments of each frame. Fragments that the end of the file cuts off are left out.
+    """
+    table, *fragments = list(_items(header.pixels)) or [_Item(0, memoryview(b""))]
+    starts = _frame_starts(header, table, fragments, starts_frame)
+    bounds = itertools.pairwise([*starts, len(fragments)])
+    return [[item.value for item in fragments[start:end]] for start, end in bounds]
+
+
+def concatenate(header: Header) -> memoryview:
+    """Return what all fragments hold together: a video's stream, which belongs to no frame in particular."""
+    return joined([item.value for item in _items(header.pixels)][1:])
+
+
+def joined(fragments: EncodedFrame) -> memoryview:
+    """Return what fragments hold together; a single one, as most frames are, is not copied."""
+    return fragments[0] if len(fragments) == 1 else memoryview(b"".join(fragments))
+
+
+def _items(data: memoryview) -> Iterator[_Item]:
+    """Walk the items up to the delimiter, or to where the data ends or stops making sense."""
+    position = 0
+    while position + 8 <= len(data):
+        group, element, length = struct.unpack_from("<HHI", data, position)
+        start, end = position + 8, position + 8 + length
+        if (group, element) != _ITEM or end > len(data):
+            return
+        yield _Item(position, data[start:end])
+        position = end
+
+
+def _frame_starts(
+    header: Header, table: _Item, fragments: Sequence[_Item], starts_frame: Callable[[memoryview], bool]
+) -> list[int]:
+    """Tell which fragments begin a frame."""
+    first = table.position + 8 + len(table.value)  # offsets in both tables count from here (PS3.3 C.7.6.3.1.8)
+    extended = header.dataset.get("ExtendedOffsetTable") or b""
+    for offsets in (_offsets(extended, "<u8"), _offsets(table.value, "<u4")):
+        starts = _starts_at(offsets, first, fragments)
+        if starts and len(starts) == header.declared_frames:
+            return starts
+    if len(fragments) == header.declared_frames:
+        return list(range(len(fragments)))
+    return [index for index, fragment in enumerate(fragments) if starts_frame(fragment.value)]
+
+
+def _offsets(table: bytes | memoryview, dtype: str) -> list[int]:
+    whole = len(table) - len(table) % np.dtype(dtype).itemsize
+    return [int(offset) for offset in np.frombuffer(table[:whole], dtype)]
+
+
+def _starts_at(offsets: Sequence[int], first: int, fragments: Sequence[_Item]) -> list[int] | None:
+    """Turn byte offsets into fragment numbers, or None if any of them is not where a fragment begins."""
+    number = {fragment.position - first: index for index, fragment in enumerate(fragments)}
+    starts = [number[offset] for offset in offsets if offset in number]
+    ascending = all(earlier < later for earlier, later in itertools.pairwise(starts))
+    return starts if starts and len(starts) == len(offsets) and starts[0] == 0 and ascending else None

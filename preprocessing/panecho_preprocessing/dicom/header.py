@@ -1,0 +1,212 @@
+"""The part of a DICOM file that says what its pixels are; no other element is ever converted or looked at."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import cast
+
+from pydicom import Dataset, dcmread
+from pydicom.filereader import read_dataset, read_preamble
+from pydicom.tag import BaseTag
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+
+from panecho_preprocessing.dicom.regions import Region, read_regions
+from panecho_preprocessing.dicom.sop_class import require_echo
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
+from panecho_preprocessing.limits import Limits
+
+_PALETTE = [
+    f"{prefix}{colour}PaletteColorLookupTable{part}"
+    for colour in ("Red", "Green", "Blue")
+    for prefix, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+]
+_READ = [
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+    "ExtendedOffsetTable",
+    "SOPClassUID",
+    "Modality",
+    "SequenceOfUltrasoundRegions",
+    "FrameTime",
+    "FrameTimeVector",
+    "FrameIncrementPointer",
+    "CineRate",
+    "RecommendedDisplayFrameRate",
+    *_PALETTE,
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What the pixel data of one file is (DICOM PS3.3 C.7.6.3), checked for sense but not against the pixels.
+
+    `pixels` is the value of (7FE0,0010) and reaches to the end of the file where its length is undefined, as it is for
+    compressed data. `declared_frames` is None where NumberOfFrames is missing or no number; nothing guarantees it.
+    """
+
+    transfer_syntax: UID | None
+    little_endian: bool
+    rows: int
+    columns: int
+    samples: int
+    photometric: str
+    planar: bool
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    declared_frames: int | None
+    pixels: memoryview
+    undefined_length: bool
+    words: bool
+    regions: tuple[Region, ...]
+    dataset: Dataset
+
+
+_INFLATE_STEP = 1 << 20
+
+
+class _Reader:
+    """A memoryview as the file that pydicom wants, so that the pixels are not copied to read the header before them."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._position = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        end = len(self._data) if size < 0 else self._position + size
+        taken = bytes(self._data[self._position : end])
+        self._position += len(taken)
+        return taken
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._position = offset + (0, self._position, len(self._data))[whence]
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+
+def read_header(data: memoryview, limits: Limits) -> Header:
+    """Read a DICOM file up to its pixel data.
+
+    Args:
+        data: the whole file; preamble and file meta information (PS3.10 7.1) may be missing.
+        limits: what the file may cost.
+
+    Raises:
+        VideoError: what the object is, if no 2D ultrasound image; UNREADABLE_DICOM, UNSUPPORTED_PIXELS or TOO_LARGE.
+        Exception: whatever pydicom raises on a broken file.
+    """
+    deflated = _deflated_part(data)
+    if deflated is not None:
+        data = _inflate(deflated, limits.max_inflated_bytes)
+    reader = _Reader(data)
+    dataset = dcmread(reader, stop_before_pixels=True, force=True, specific_tags=_READ)  # stops at the pixels' tag
+    implicit, little_endian = dataset.original_encoding
+    regions = read_regions(dataset)
+    require_echo(dataset, regions)
+    vr, undefined_length, pixels = _pixel_element(data[reader.tell() :], bool(implicit), bool(little_endian))
+    bits_allocated = _number(dataset, "BitsAllocated")
+    header = Header(
+        transfer_syntax=DeflatedExplicitVRLittleEndian
+        if deflated is not None
+        else dataset.file_meta.get("TransferSyntaxUID"),
+        little_endian=bool(little_endian),
+        rows=_number(dataset, "Rows"),
+        columns=_number(dataset, "Columns"),
+        samples=_number(dataset, "SamplesPerPixel"),
+        photometric=str(dataset.get("PhotometricInterpretation") or "").strip(),
+        planar=_number(dataset, "PlanarConfiguration", 0) == 1,
+        bits_allocated=bits_allocated,
+        bits_stored=_number(dataset, "BitsStored", bits_allocated),
+        signed=_number(dataset, "PixelRepresentation", 0) == 1,
+        declared_frames=_number(dataset, "NumberOfFrames", 0) or None,
+        pixels=pixels,
+        undefined_length=undefined_length,
+        words=vr == b"OW",
+        regions=regions,
+        dataset=dataset,
+    )
+    _check(header, limits.max_frame_pixels)
+    return header
+
+
+def _deflated_part(data: memoryview) -> memoryview | None:
+    """Return the data set after the file meta information if it is deflated (PS3.5 A.5)."""
+    reader = _Reader(data)
+    read_preamble(reader, force=True)  # type: ignore[arg-type]  # reads, seeks and tells, which is all that is used
+    meta = read_dataset(
+        reader,  # type: ignore[arg-type]  # as above
+        is_implicit_VR=False,
+        is_little_endian=True,
+        stop_when=_after_meta,
+    )
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return None
+    return data[reader.tell() :]
+
+
+def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+    return tag.group != 0x0002
+
+
+def _inflate(data: memoryview, limit: int) -> memoryview:
+    """Inflate step by step into one buffer: a bomb is noticed at the limit, and never held twice."""
+    inflater, inflated = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
+    waiting: bytes | memoryview = data
+    while waiting and not inflater.eof:
+        inflated += inflater.decompress(waiting, _INFLATE_STEP)
+        waiting = inflater.unconsumed_tail
+        if len(inflated) > limit:
+            raise VideoError(VideoErrorCode.TOO_LARGE, f"the deflated file inflates to over {limit} bytes")
+    return memoryview(inflated)
+
+
+def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tuple[bytes, bool, memoryview]:  # noqa: FBT001
+    """Take the pixel data element apart (PS3.5 7.1.2): its VR, whether its length is undefined, its value."""
+    order = "<" if little_endian else ">"
+    if len(data) < 12 or struct.unpack_from(f"{order}HH", data) != (0x7FE0, 0x0010):
+        raise VideoError(
+            VideoErrorCode.NO_PIXEL_DATA,
+            "the DICOM file holds no pixel data, or is cut off before it",
+        )
+    vr = b"OW" if implicit else bytes(data[4:6])
+    start = 8 if implicit else 12
+    (length,) = struct.unpack_from(f"{order}I", data, start - 4)
+    undefined = length == 0xFFFFFFFF
+    return vr, undefined, data[start:] if undefined else data[start : start + length]
+
+
+def _number(dataset: Dataset, keyword: str, default: int | None = None) -> int:
+    """Read one whole number; garbage counts as missing."""
+    try:
+        return int(cast("int", dataset.get(keyword)))
+    except Exception:  # noqa: BLE001  # pydicom converts on access and raises many kinds on garbage
+        if default is None:
+            raise VideoError(
+                VideoErrorCode.UNREADABLE_DICOM, f"{keyword} is missing from the header or not a number"
+            ) from None
+        return default
+
+
+def _check(header: Header, max_pixels: int) -> None:
+    if header.rows < 1 or header.columns < 1:
+        raise VideoError(VideoErrorCode.UNREADABLE_DICOM, "Rows or Columns is 0")
+    if header.rows * header.columns > max_pixels:
+        raise VideoError(
+            VideoErrorCode.TOO_LARGE,
+            f"frames of {header.columns} x {header.rows} pixels are over the limit of {max_pixels} pixels",
+        )
+    samples, allocated, stored = header.samples, header.bits_allocated, header.bits_stored
+    if samples not in (1, 3) or allocated not in (8, 16) or not 1 <= stored <= allocated:
+        raise VideoError(
+            VideoErrorCode.UNSUPPORTED_PIXELS,
+            f"{samples} samples per pixel of {stored} bits in {allocated}; only 1 or 3 samples in 8 or 16 are read",
+        )

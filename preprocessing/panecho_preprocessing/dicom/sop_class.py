@@ -1,0 +1,98 @@
+"""Which DICOM objects are echo cines, and what the others are (PS3.4 annex B, PS3.3 C.8.5.5).
+
+A study holds more than cines: stills, spectral Doppler, M-mode, reports, waveforms, volumes, other modalities. Each is
+recognised from its header, before a pixel is decoded, and gets a status of its own.
+"""
+
+import re
+from collections.abc import Sequence
+
+from pydicom import Dataset
+from pydicom.uid import (
+    UID,
+    EnhancedUSVolumeStorage,
+    MediaStorageDirectoryStorage,
+    UltrasoundImageStorage,
+    UltrasoundMultiFrameImageStorage,
+)
+
+from panecho_preprocessing.dicom.regions import M_MODE, SPECTRAL, TWO_DIMENSIONAL, Region
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_ULTRASOUND = {
+    UltrasoundImageStorage,
+    UltrasoundMultiFrameImageStorage,
+    f"{_STORAGE}3",  # retired predecessors of the two
+    f"{_STORAGE}6",
+}
+_SECONDARY_CAPTURE = f"{_STORAGE}7"
+# Modalities under which screen captures of an ultrasound scanner are stored; others name another scanner.
+_OF_A_CAPTURE = {"US", "OT", "SC", ""}
+_WITHOUT_PIXELS = {
+    f"{_STORAGE}88.": (VideoErrorCode.STRUCTURED_REPORT, "a structured report: it holds measurements, no images"),
+    f"{_STORAGE}9.": (VideoErrorCode.WAVEFORM, "a waveform, such as an ECG: it holds no images"),
+    f"{_STORAGE}11.": (VideoErrorCode.NO_PIXEL_DATA, "a presentation state: it refers to images and holds none"),
+    f"{_STORAGE}104.": (VideoErrorCode.NO_PIXEL_DATA, "an encapsulated document: it holds no images"),
+}
+
+
+def _require_pixels(sop_class: str) -> None:
+    if sop_class == MediaStorageDirectoryStorage:
+        raise VideoError(VideoErrorCode.DICOMDIR, "a DICOMDIR: it lists a medium's files; send the files themselves")
+    for start, (code, reason) in _WITHOUT_PIXELS.items():
+        if f"{sop_class}.".startswith(start):
+            raise VideoError(code, reason)
+
+
+def require_echo(dataset: Dataset, regions: Sequence[Region]) -> None:
+    """Refuse every object but a 2D ultrasound image; whether it has frames is not looked at.
+
+    Args:
+        dataset: the header.
+        regions: the parts of the image that it names.
+
+    Raises:
+        VideoError: what the object is: STRUCTURED_REPORT, WAVEFORM, NO_PIXEL_DATA, DICOMDIR, VOLUME, NOT_ULTRASOUND,
+            SPECTRAL_DOPPLER or M_MODE.
+    """
+    meta = getattr(dataset, "file_meta", Dataset())
+    sop_class = _text(dataset, "SOPClassUID") or _text(meta, "MediaStorageSOPClassUID")
+    modality = _text(dataset, "Modality")
+    _require_pixels(sop_class)
+    if sop_class == EnhancedUSVolumeStorage:
+        raise VideoError(VideoErrorCode.VOLUME, "a 3D volume; the model reads 2D cines")
+    if not _is_ultrasound(sop_class, modality):
+        raise VideoError(VideoErrorCode.NOT_ULTRASOUND, f"{_named(sop_class, modality)}, not ultrasound")
+    image = _area(regions, TWO_DIMENSIONAL)
+    if _area(regions, SPECTRAL) > image:
+        raise VideoError(VideoErrorCode.SPECTRAL_DOPPLER, "a spectral Doppler trace; the model reads 2D cines")
+    if _area(regions, M_MODE) > image:
+        raise VideoError(VideoErrorCode.M_MODE, "an M-mode trace; the model reads 2D cines")
+
+
+def _is_ultrasound(sop_class: str, modality: str) -> bool:
+    if sop_class in _ULTRASOUND or modality == "US":
+        return True
+    is_capture = sop_class == _SECONDARY_CAPTURE or sop_class.startswith(f"{_SECONDARY_CAPTURE}.")
+    return (is_capture or not sop_class) and modality in _OF_A_CAPTURE
+
+
+def _named(sop_class: str, modality: str) -> str:
+    """Say what the object is in the standard's words; nothing else of the header is repeated."""
+    name = UID(sop_class).name if re.fullmatch(r"[0-9.]{1,64}", sop_class) else ""
+    kind = name if name and name != sop_class else "an unknown SOP class"
+    return f"{kind}, modality {modality}" if re.fullmatch(r"[A-Z]{2,6}", modality) else kind
+
+
+def _area(regions: Sequence[Region], spatial_format: int) -> int:
+    """Return the pixels of all regions of one format."""
+    return sum((r.x1 - r.x0) * (r.y1 - r.y0) for r in regions if r.spatial_format == spatial_format)
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    """Return an element's text; garbage counts as missing."""
+    try:
+        return str(dataset.get(keyword) or "").strip()
+    except Exception:  # noqa: BLE001  # pydicom converts on access and raises many kinds on garbage
+        return ""

@@ -1,0 +1,1 @@
+"""Decides what of a frame the model sees."""

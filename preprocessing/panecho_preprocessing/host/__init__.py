@@ -1,0 +1,1 @@
+"""Asks this machine for its cores and its memory."""

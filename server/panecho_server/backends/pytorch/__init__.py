@@ -1,0 +1,1 @@
+"""The backend ``pytorch``: one file that Triton loads by its path."""

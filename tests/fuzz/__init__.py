@@ -1,0 +1,1 @@
+"""Broken files for the preprocessing."""

@@ -1,0 +1,197 @@
+import io
+from collections.abc import Callable
+from typing import cast
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydicom import dcmread
+
+from panecho_preprocessing.dicom.regions import Box, Region, read_regions
+from panecho_preprocessing.framing.framing import Framing, Mask, find_framing
+from panecho_preprocessing.framing.resize import resize_and_crop
+from panecho_preprocessing.framing.sector import find_sector
+from support.probing import probe
+
+Image = NDArray[np.uint8]
+
+CENTRE, RADIUS = (300, 60), 300
+SECTOR_BOX = Box(top=60, bottom=361, left=112, right=489)
+
+
+def filled() -> Image:
+    arc = np.asarray(cv2.ellipse2Poly(CENTRE, (RADIUS, RADIUS), 90, -39, 39, 1))
+    image = np.zeros((480, 640), np.uint8)
+    return np.asarray(cv2.fillPoly(image, [np.array([CENTRE, *arc], np.int32)], (1,)), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def moving() -> list[Image]:
+    """Eight frames, uint8 [480, 640, 3]: speckle in a sector, text at the right."""
+    random = np.random.default_rng(3)
+    frames = [random.integers(20, 200, (480, 640, 3), np.uint8) * filled()[..., None] for _ in range(8)]
+    for frame in frames:
+        frame[100:120, 560:620] = 255
+    return frames
+
+
+def find_sector_of(frames: list[Image]) -> Image:
+    sector = find_sector(frames)
+    assert sector is not None
+    return sector.view(np.uint8)
+
+
+def region(box: Box) -> Region:
+    return Region(box.left, box.top, box.right, box.bottom, 1, 1)
+
+
+def near(box: Box | None, wanted: Box, pixels: int) -> bool:
+    return box is not None and bool(np.abs(np.subtract(box, wanted)).max() <= pixels)
+
+
+def with_border(box: Box) -> Box:
+    """Widen a box by a fourteenth each way, and on to multiples of 4."""
+    rows, columns = round((box.bottom - box.top) / 14), round((box.right - box.left) / 14)
+    outer = (box.top - rows, -(box.bottom + rows), box.left - columns, -(box.right + columns))
+    return Box(*(abs(edge // 4 * 4) for edge in outer))
+
+
+def test_none_changes_nothing(moving: list[Image]) -> None:
+    view = find_framing(moving, [region(SECTOR_BOX)], "none")
+    assert view == Framing(None, None)
+    np.testing.assert_array_equal(view.apply(moving[0]), resize_and_crop(moving[0]))
+
+
+def test_region_crops_and_does_not_mask(moving: list[Image]) -> None:
+    view = find_framing(moving, [region(Box(80, 400, 100, 500))], "region")
+    box = with_border(Box(80, 400, 100, 500))
+    assert view == Framing(box, None)
+    np.testing.assert_array_equal(
+        view.apply(moving[0]), resize_and_crop(moving[0][box.top : box.bottom, box.left : box.right])
+    )
+
+
+def test_the_model_sees_the_region_from_edge_to_edge() -> None:
+    frame = np.zeros((480, 640), np.uint8)
+    frame[80:400, 100:500] = 255
+    seen = find_framing([frame], [region(Box(80, 400, 100, 500))], "region").apply(frame)
+    assert (seen == 255).mean() > 0.97  # but for the pixels that make the box's edges multiples of 4
+    frame[:] = 255 - frame
+    assert (find_framing([frame], [region(Box(80, 400, 100, 500))], "region").apply(frame) == 0).mean() > 0.97
+
+
+@pytest.mark.parametrize("policy", ["region", "auto"])
+def test_the_border_ends_with_the_image(policy: Mask) -> None:
+    still = [np.zeros((480, 640), np.uint8)] * 2
+    assert find_framing(still, [region(Box(0, 480, 100, 640))], policy) == Framing(Box(0, 480, 60, 640), None)
+
+
+def test_region_without_a_region_is_the_whole_frame(moving: list[Image]) -> None:
+    assert find_framing(moving, [], "region") == Framing(None, None)
+
+
+def test_auto_uses_the_region_and_masks_the_sector(moving: list[Image]) -> None:
+    view = find_framing(moving, [region(Box(50, 420, 90, 630))], "auto")
+    assert view.box == Box(24, 448, 48, 640)
+    seen = view.apply(moving[0])
+    whole = resize_and_crop(moving[0][24:448, 48:640])
+    kept = resize_and_crop(filled()[24:448, 48:640] * np.uint8(255))[..., 0]
+    inside, outside = cv2.erode(kept, np.ones((7, 7))) == 255, cv2.dilate(kept, np.ones((7, 7))) == 0
+    np.testing.assert_array_equal(seen[inside], whole[inside])
+    assert whole[outside].any()
+    assert not seen[outside].any()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(Box(30, 180, 56, 244), id="half the coordinates"),
+        pytest.param(Box(60, 340, 112, 489), id="without the bottom"),
+        pytest.param(Box(0, 480, 300, 640), id="the right half"),
+    ],
+)
+def test_auto_believes_the_pixels_rather_than_a_region_that_cuts_the_sector(wrong: Box, moving: list[Image]) -> None:
+    view = find_framing(moving, [region(wrong)], "auto")
+    assert near(view.box, with_border(SECTOR_BOX), 8)
+    assert view.mask is not None
+
+
+def test_auto_without_a_region_crops_to_the_sector(moving: list[Image]) -> None:
+    view = find_framing(moving, [], "auto")
+    assert near(view.box, with_border(SECTOR_BOX), 8)
+    seen = view.apply(moving[0])
+    assert seen[:3].any()
+    assert seen[-3:].any()
+    assert seen[:, :3].any()
+    assert seen[:, -3:].any()
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+def test_auto_without_a_sector_is_region(frames: int, moving: list[Image]) -> None:
+    still = moving[:1] * frames
+    regions = [region(Box(80, 400, 100, 500))]
+    assert find_framing(still, regions, "auto") == find_framing(still, regions, "region")
+    assert find_framing(still, [], "auto") == Framing(None, None)
+
+
+@pytest.mark.parametrize("policy", ["auto", "region", "none"])
+def test_no_frames_no_view(policy: Mask) -> None:
+    assert find_framing([], [region(SECTOR_BOX)], policy) == Framing(None, None)
+
+
+@pytest.mark.parametrize("policy", ["auto", "region", "none"])
+def test_shapes(policy: Mask, moving: list[Image]) -> None:
+    view = find_framing(moving, [], policy)
+    assert view.apply(moving[0]).shape == (224, 224, 3)
+    assert view.apply(moving[0][..., 1]).shape == (224, 224, 1)
+    assert view.apply(moving[0]).dtype == np.uint8
+
+
+def test_mask_is_0_or_255(moving: list[Image]) -> None:
+    mask = find_framing(moving, [], "auto").mask
+    assert mask is not None
+    assert mask.shape == (224, 224)
+    assert mask.dtype == np.uint8
+    assert np.unique(mask).tolist() == [0, 255]
+
+
+def test_mask_keeps_what_is_mostly_sector(moving: list[Image]) -> None:
+    box = Box(24, 448, 48, 640)
+    mask = cast("Image", find_framing(moving, [region(Box(50, 420, 90, 630))], "auto").mask)
+    share = resize_and_crop(find_sector_of(moving)[box.top : box.bottom, box.left : box.right] * np.uint8(255))
+    assert (mask[share[..., 0] > 140] == 255).all()
+    assert (mask[share[..., 0] < 110] == 0).all()
+
+
+def test_grey_and_colour_are_masked_alike(moving: list[Image]) -> None:
+    grey = [np.ascontiguousarray(frame[..., 1]) for frame in moving]
+    colour = [np.repeat(frame[..., None], 3, axis=2) for frame in grey]
+    shown = find_framing(grey, [], "auto").apply(grey[0])
+    np.testing.assert_array_equal(np.repeat(shown, 3, axis=2), find_framing(colour, [], "auto").apply(colour[0]))
+
+
+def test_frames_stay_as_they_are(moving: list[Image]) -> None:
+    before = moving[0].copy()
+    find_framing(moving, [], "auto").apply(moving[0])
+    np.testing.assert_array_equal(moving[0], before)
+
+
+@pytest.mark.parametrize(
+    ("name", "box"),
+    [
+        ("", Box(0, 224, 24, 316)),
+        ("acuson_sequoia_a4c_65f_jpegbaseline_ybr422.dcm", Box(20, 420, 0, 576)),
+        ("ge_vivid_e95_colordoppler_27f_jpegbaseline_DERIVED.dcm", Box(28, 704, 96, 920)),
+        ("philips_palette_2f_rle.dcm", Box(24, 552, 68, 800)),
+    ],
+    ids=["SonoSite", "Acuson", "GE", "palette"],
+)
+def test_real_regions_hold_the_sector(name: str, box: Box, shared: Callable[[str], bytes], sonosite: bytes) -> None:
+    data = shared(name) if name else sonosite
+    frames = probe(data)
+    view = find_framing(frames, read_regions(dcmread(io.BytesIO(data), stop_before_pixels=True)), "auto")
+    assert view.box == box
+    mask = cast("Image", view.mask)
+    assert 0.35 <= (mask > 0).mean() <= 0.7
+    assert not view.apply(frames[0])[mask == 0].any()

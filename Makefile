@@ -73,7 +73,7 @@ benchmark: setup ## Compare the preprocessing with pydicom, dcmtk and FFmpeg on 
 	$(BIN)/python benchmarks/preprocessing.py
 
 .PHONY: pictures
-pictures: setup ## Draw the pictures of docs/masking.md (FILES=folder with the three cines)
+pictures: setup ## Draw the pictures of docs/guide/framing.md (FILES=folder with the three cines)
 	$(BIN)/python scripts/masking_pictures.py $(FILES)
 
 .PHONY: lint

@@ -1,1 +1,1 @@
-"""Load tests of a running PanEcho server with Locust; see docs/load-tests.md."""
+"""Load tests of a running PanEcho server with Locust; see docs/operate/load-tests.md."""

@@ -1,4 +1,4 @@
-"""Draws docs/pictures/masking-*.png, and prints the numbers of docs/masking.md: what each step keeps of real cines.
+"""Draws docs/pictures/masking-*.png and prints the numbers of docs/guide/framing.md: what each step keeps of cines.
 
 python scripts/masking_pictures.py FOLDER   # FOLDER holds the files named below
 

@@ -61,7 +61,7 @@ def doctor(
 def models(  # noqa: PLR0913 - one argument per option of the command
     action: Annotated[
         Literal["show", "deploy", "rollback"],
-        typer.Argument(help="deploy and rollback change the models of a running server; see docs/rollout.md."),
+        typer.Argument(help="deploy and rollback change the models of a running server; see docs/operate/rollout.md."),
     ] = "show",
     new: Annotated[
         Path | None,

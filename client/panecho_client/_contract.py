@@ -1,4 +1,4 @@
-"""Names and limits of the server's contract that the client relies on; docs/contract.md lists them all."""
+"""Names and limits of the server's contract that the client relies on; docs/reference/contract.md lists them all."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias

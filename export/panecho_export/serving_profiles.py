@@ -1,4 +1,4 @@
-"""Serving settings by kind of machine, as measured: docs/serving.md.
+"""Serving settings by kind of machine, as measured: docs/operate/serving.md.
 
 How many instances of a model there are, how long its requests wait for company, and how many may wait.
 """

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing else; see docs/load-tests.md for a picture of it."""
+"""The report as one HTML page that needs nothing else; see docs/operate/load-tests.md for a picture of it."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What callers may not do, and encryption, as options of ``tritonserver``. See docs/security.md."""
+"""What callers may not do, and encryption, as options of ``tritonserver``. See docs/operate/security.md."""
 
 import secrets
 import ssl

@@ -23,8 +23,8 @@ class ServerSettings:
         model_repository: Folder that ``panecho export`` has made servable.
         load: Models of the repository to load at start besides ``MODELS``, such as ``image_encoder``. A
             repository of the image encoder alone loads that alone.
-        profile: Serving settings for a kind of machine, ``cpu`` or ``gpu`` (docs/serving.md); None is those of each
-            model's config.pbtxt, which suit any.
+        profile: Serving settings for a kind of machine, ``cpu`` or ``gpu`` (docs/operate/serving.md); None takes those
+            of each model's config.pbtxt, which suit any machine.
         model_control: Whether callers over gRPC may load and unload models while the server runs, with Triton's model
             repository API. It also takes new models, and so code to run: for machines of one user, and of ``host``
             only this machine.

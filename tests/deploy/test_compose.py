@@ -17,7 +17,7 @@ from panecho_server.settings import MODELS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
-DOCUMENTATION = (ROOT / "docs/compose.md").read_text()
+DOCUMENTATION = (ROOT / "docs/operate/compose.md").read_text()
 VALIDATE = ROOT / "scripts/validate/compose"
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 

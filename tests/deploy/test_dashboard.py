@@ -51,7 +51,7 @@ def test_every_metric_that_rules_record_from_is_exported_by_a_server(server: Tri
 
 
 def test_the_page_tells_what_is_exported_and_recorded(server: TritonServer) -> None:
-    page = (ROOT / "docs/monitoring.md").read_text()
+    page = (ROOT / "docs/operate/monitoring.md").read_text()
     named = set(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))
     told = {name for cell in named for name in re.findall(r"`([a-z0-9_:]+)`", cell)}
     exports = {name for name, _ in series(exported(server))}

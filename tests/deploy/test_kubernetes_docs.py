@@ -1,4 +1,4 @@
-"""The walk-through of docs/kubernetes.md names what there is, and what of it runs without a cluster runs."""
+"""The walk-through of docs/operate/kubernetes.md names what there is, and what of it runs without a cluster runs."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import yaml
 from kubernetes_objects import kustomizations, render
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/kubernetes.md").read_text()
+TEXT = (ROOT / "docs/operate/kubernetes.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 

@@ -94,7 +94,7 @@ def test_each_alert_says_what_to_do(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in {"critical", "warning", "info"}
     assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
     page, _, anchor = alert["annotations"]["runbook_url"].partition("#")
-    assert page == "docs/monitoring.md"
+    assert page == "docs/operate/monitoring.md"
     headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE)
     assert alert["alert"] in headings
     assert anchor == alert["alert"].lower()

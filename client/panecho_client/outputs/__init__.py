@@ -1,6 +1,6 @@
 """What a study's predictions can be written as: tables, an HTML report and a DICOM structured report.
 
-Needs the extra ``reports``. See docs/outputs.md.
+Needs the extra ``reports``. See docs/guide/outputs.md.
 """
 
 from panecho_client._identity.pseudonyms import pseudonym

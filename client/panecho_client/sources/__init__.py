@@ -1,4 +1,4 @@
-"""Where studies come from: which files make one, and DICOMweb servers. See docs/sources.md.
+"""Where studies come from: which files make one, and DICOMweb servers. See docs/guide/sources.md.
 
 Telling studies apart needs the extra ``reports``, DICOMweb the extra ``dicomweb``.
 """

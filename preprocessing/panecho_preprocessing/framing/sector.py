@@ -1,6 +1,6 @@
 """Where the ultrasound image is in a cine, by what moves: text, scales and logos stand still.
 
-The size of the sampled frames, the thresholds and the disks below were chosen on the cines of docs/masking.md.
+The size of the sampled frames, the thresholds and the disks below were chosen on the cines of docs/guide/framing.md.
 """
 
 from collections.abc import Sequence

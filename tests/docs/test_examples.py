@@ -14,7 +14,7 @@ from panecho_client import AsyncPanEcho
 from panecho_server import TritonServer
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("client.md", "outputs.md", "sources.md")
+PAGES = ("guide/python-client.md", "guide/outputs.md", "guide/sources.md")
 NEEDS_PACS = "dicom-web"
 
 
@@ -22,7 +22,7 @@ def examples() -> dict[str, str]:
     found: dict[str, str] = {}
     for page in PAGES:
         blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
-        found |= {f"{page.removesuffix('.md')}_{number}": block for number, block in enumerate(blocks, start=1)}
+        found |= {f"{Path(page).stem}_{number}": block for number, block in enumerate(blocks, start=1)}
     return found
 
 

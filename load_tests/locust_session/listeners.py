@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from locust import events
 
-from load_tests.locust_session.options import add_options
+from load_tests.locust_session.options import add_options, plan_settings
 from load_tests.locust_session.session import Session
+from load_tests.locust_session.shapes import PlannedShape
 from load_tests.locust_session.users import TritonUser
 from load_tests.report.results import conclusion, summarise, write_results
 from load_tests.requests.errors import LoadTestError
+from load_tests.stages.plans import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from locust.env import Environment
     from locust.event import EventHook
+
+    from load_tests.requests.payloads import Payloads
 
 FAILED = 1
 
@@ -40,7 +44,7 @@ def listen() -> None:
 def _init(environment: "Environment", **_: Any) -> None:  # noqa: ANN401 - Locust may pass more
     try:
         session = TritonUser.session = Session(environment)
-        shape = session.make_shape() if session.gathers else None
+        shape = _make_shape(session) if session.gathers else None
     except LoadTestError as error:
         sys.exit(f"load test: {error}")
     environment.stop_timeout = environment.stop_timeout or session.options.drain_seconds  # closed users finish
@@ -50,11 +54,31 @@ def _init(environment: "Environment", **_: Any) -> None:  # noqa: ANN401 - Locus
         environment.shape_class = shape
 
 
-def _start(**_: Any) -> None:  # noqa: ANN401 - as above
+def _make_shape(session: Session) -> PlannedShape | None:
+    """Return the shape that was asked for, if any."""
+    options = session.options
+    if options.load_shape == "none":
+        return None
+    return PlannedShape(make_plan(options.load_shape, plan_settings(options, session.thresholds)), session)
+
+
+def _start(environment: "Environment", **_: Any) -> None:  # noqa: ANN401 - as above
     try:
-        TritonUser.session.begin()
+        TritonUser.session.begin(_payload_makers(environment.user_classes))
     except LoadTestError as error:
         sys.exit(f"load test: {error}")
+
+
+def _payload_makers(kinds: "Sequence[type[Any]]") -> "Mapping[str, Payloads]":
+    """Return what makes the requests of each kind of user.
+
+    Raises:
+        LoadTestError: One of them is not ours.
+    """
+    for kind in kinds:
+        if not issubclass(kind, TritonUser):
+            raise LoadTestError(f"{kind.__name__}: not a TritonUser; derive it from load_tests' TritonUser.")
+    return {kind.__name__: kind.payloads for kind in kinds}
 
 
 def _spawned(**_: Any) -> None:  # noqa: ANN401 - as above

@@ -66,6 +66,13 @@ def add_options(parser: Any) -> None:  # noqa: ANN401 - Locust's parser has opti
         parser.add_argument(name, env_var=variable, include_in_web_ui=name not in FROM_THE_START, **settings)
 
 
+def shown_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that two runs must share to be compared, by name; secrets stay out."""
+    shown = [name for name, _, settings in OPTIONS if not settings.get("is_secret")]
+    names = [name.removeprefix("--").replace("-", "_") for name in shown]
+    return {name: getattr(options, name) for name in names if name not in ("report", "thresholds")}
+
+
 def address_of(host: str, options: argparse.Namespace) -> Address:
     """Return where the server is."""
     name, separator, value = options.header.partition("=")

@@ -4,27 +4,26 @@ import itertools
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gevent
 from gevent.pool import Pool
 from grpc.experimental.gevent import init_gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from load_tests.locust_session.options import address_of, plan_settings, sending_of
-from load_tests.locust_session.shapes import PlannedShape
-from load_tests.locust_session.users import TritonUser
+from load_tests.locust_session.options import address_of, sending_of, shown_options
 from load_tests.report.results import LoadTestRun, about
 from load_tests.report.triton_statistics import Sample, take_sample
 from load_tests.requests.connections import TritonConnection, connect, wait_until_connected
 from load_tests.requests.errors import LoadTestError
 from load_tests.requests.outcomes import GOOD, RequestOutcome
+from load_tests.requests.payloads import Payloads
 from load_tests.requests.prepared import Scenario, prepare
 from load_tests.stages.arrivals import Phases
-from load_tests.stages.plans import SETTLE, make_plan
+from load_tests.stages.plans import SETTLE
 from load_tests.stages.recording import Recorder
 from load_tests.stages.stages import Stage, Window
 from load_tests.stages.thresholds import read_thresholds
@@ -86,15 +85,11 @@ class Session:
         """Whether so many requests are under way that another would measure the load generator."""
         return len(self._under_way) > int(self.options.max_under_way)
 
-    def make_shape(self) -> PlannedShape | None:
-        """Return the shape that was asked for."""
-        if self.options.load_shape == "none":
-            return None
-        plan = make_plan(self.options.load_shape, plan_settings(self.options, self.thresholds))
-        return PlannedShape(plan, self)
+    def begin(self, makers: Mapping[str, Payloads]) -> None:
+        """Connect, make the requests, and record the answers given before there is any load.
 
-    def begin(self) -> None:
-        """Connect, make the requests, and learn the answers before there is any load.
+        Args:
+            makers: What makes the requests of each kind of user, by the kind's name.
 
         Raises:
             LoadTestError: There is no server, or it does not answer as it must.
@@ -109,7 +104,7 @@ class Session:
             self._connections = [connect(address) for _ in range(self.options.connections)]
             for connection in self._connections:
                 wait_until_connected(connection)
-            self._scenarios = {kind.__name__: self._prepare(kind) for kind in self.environment.user_classes}
+            self._scenarios = {name: self._prepare(make) for name, make in makers.items()}
         if self.gathers:
             connection = connect(address)
             wait_until_connected(connection)
@@ -135,7 +130,9 @@ class Session:
     def run(self) -> LoadTestRun:
         """Return what was seen."""
         return LoadTestRun(
-            about=about(self.environment.host or "", self.options, self._names(), self.recorder.processes),
+            about=about(
+                self.environment.host or "", shown_options(self.options), self._names(), self.recorder.processes
+            ),
             thresholds=self.thresholds,
             closed=self.options.arrivals == "closed",
             windows=self.windows,
@@ -167,12 +164,10 @@ class Session:
             context={"kind": ending.kind},
         )
 
-    def _prepare(self, kind: type[Any]) -> Scenario:
-        if not issubclass(kind, TritonUser):
-            raise LoadTestError(f"{kind.__name__} is no TritonUser.")
+    def _prepare(self, make: Payloads) -> Scenario:
         options, connection = self.options, self.connection()
         compare = options.compare_answers == "yes"
-        payloads = kind.payloads(sending_of(options))
+        payloads = make(sending_of(options))
         prepared = [prepare(payload, connection, options.deadline, compare=compare) for payload in payloads]
         return Scenario(prepared, options.seed)
 

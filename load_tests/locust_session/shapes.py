@@ -2,16 +2,13 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from locust import LoadTestShape
 from locust.runners import MasterRunner
 
+from load_tests.locust_session.session import Session
 from load_tests.stages.plans import Plan
 from load_tests.stages.stages import Measured, Stage, Window, measure
-
-if TYPE_CHECKING:
-    from load_tests.locust_session.session import Session
 
 WORKERS_REPORT_SECONDS = 4.0
 """Workers report every 3 seconds: so much later the master knows what they saw."""
@@ -22,7 +19,7 @@ class PlannedShape(LoadTestShape):
 
     abstract = False
 
-    def __init__(self, plan: Plan, session: "Session") -> None:
+    def __init__(self, plan: Plan, session: Session) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Locust's
         self._plan = plan
         self._session = session

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from gevent import GreenletExit
 from locust import User, task
 
+from load_tests.locust_session.session import Session
 from load_tests.requests.outcomes import NOT_SENT, UNANSWERED, RefusedError, RequestOutcome
 from load_tests.requests.payloads import Payload, Sending
 from load_tests.requests.prepared import Prepared, judge_answer, judge_refusal
@@ -16,8 +17,6 @@ from load_tests.stages.recording import Record
 
 if TYPE_CHECKING:
     from locust.env import Environment
-
-    from load_tests.locust_session.session import Session
 
 
 class TritonUser(User):
@@ -31,7 +30,7 @@ class TritonUser(User):
     """
 
     abstract = True
-    session: ClassVar["Session"]
+    session: ClassVar[Session]
 
     def __init__(self, environment: "Environment") -> None:
         super().__init__(environment)

@@ -4,14 +4,12 @@ import json
 import os
 import platform
 import time
-from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from load_tests.locust_session.options import OPTIONS
 from load_tests.report.triton_statistics import Counters, Sample, between
 from load_tests.requests.outcomes import GOOD
 from load_tests.stages.knee import find_knee, knee_was_passed
@@ -41,16 +39,13 @@ class LoadTestRun:
     samples: Sequence[Sample]
 
 
-def about(host: str, options: Namespace, scenarios: Sequence[str], processes: int) -> dict[str, Any]:
-    """Return what two runs must have in common to be compared, and when and where this was."""
-    names = [
-        name.removeprefix("--").replace("-", "_") for name, _, settings in OPTIONS if not settings.get("is_secret")
-    ]
+def about(host: str, options: Mapping[str, Any], scenarios: Sequence[str], processes: int) -> dict[str, Any]:
+    """Return what two runs must have in common to be compared, and when and where this one was."""
     return {
         "at": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
         "host": host,
         "scenarios": list(scenarios),
-        "options": {name: getattr(options, name) for name in names if name not in ("report", "thresholds")},
+        "options": dict(options),
         "processes": processes,
         "load_generator": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
     }

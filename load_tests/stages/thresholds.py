@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from load_tests.requests.errors import LoadTestError
 from load_tests.stages.stages import Measured
 
-DEFAULT_FILE = Path(__file__).with_name("thresholds.toml")
+DEFAULT_FILE = Path(__file__).parents[1] / "thresholds.toml"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,9 @@
 """Client of the PanEcho ensemble on Triton Inference Server: files of an echocardiography study to 40 predictions."""
 
-from panecho_client._async_client import AsyncPanEcho
-from panecho_client._client import PanEcho
+from typing import TYPE_CHECKING
+
 from panecho_client._clip_options import ClipOptions
 from panecho_client._connection import Connection, Retry, Tls
-from panecho_client._description import Manifest, Parity, Task, Weights
 from panecho_client._exceptions import (
     DeadlineExceededError,
     FilesError,
@@ -16,8 +15,14 @@ from panecho_client._exceptions import (
     ServerUnavailableError,
     UnknownTaskError,
 )
-from panecho_client._files import FoundFiles, LeftOut, find_files
-from panecho_client._results import Prediction, StudyResult, VideoResult
+from panecho_client._lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from panecho_client._async_client import AsyncPanEcho
+    from panecho_client._client import PanEcho
+    from panecho_client._description import Manifest, Parity, Task, Weights
+    from panecho_client._files import FoundFiles, LeftOut, find_files
+    from panecho_client._results import Prediction, StudyResult, VideoResult
 
 __all__ = [
     "AsyncPanEcho",
@@ -46,3 +51,19 @@ __all__ = [
     "Weights",
     "find_files",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "panecho_client._async_client": ("AsyncPanEcho",),
+            "panecho_client._client": ("PanEcho",),
+            "panecho_client._description": ("Manifest", "Parity", "Task", "Weights"),
+            "panecho_client._files": ("FoundFiles", "LeftOut", "find_files"),
+            "panecho_client._results": ("Prediction", "StudyResult", "VideoResult"),
+        },
+    )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,10 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 import panecho_client
+import panecho_client.outputs
 
 EXPORTED = [
     "AsyncPanEcho",
+    "ClipOptions",
     "Connection",
     "DeadlineExceededError",
     "FilesError",
@@ -20,7 +24,6 @@ EXPORTED = [
     "Prediction",
     "RequestError",
     "Retry",
-    "ClipOptions",
     "ServerBusyError",
     "ServerError",
     "ServerUnavailableError",
@@ -43,7 +46,33 @@ def test_public_names_are_documented() -> None:
     assert [name for name in EXPORTED if not getattr(panecho_client, name).__doc__] == []
 
 
-def test_import_needs_nothing_heavy() -> None:
-    code = "import sys, panecho_client.cli; print(*{'torch', 'cv2', 'pydicom', 'timm'} & set(sys.modules))"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert finished.stdout.strip() == ""
+@pytest.mark.parametrize("package", ["panecho_client", "panecho_client.outputs"])
+def test_import_needs_nothing_heavy(package: str) -> None:
+    heavy = {
+        "aiohttp",
+        "asyncio",
+        "cv2",
+        "cyclopts",
+        "numpy",
+        "pydicom",
+        "rich",
+        "tenacity",
+        "timm",
+        "torch",
+        "tritonclient",
+    }
+    assert modules_after(f"import {package}") & heavy == set()
+
+
+def test_names_that_are_loaded_later() -> None:
+    assert dir(panecho_client) == sorted(panecho_client.__all__)
+    assert dir(panecho_client.outputs) == sorted(panecho_client.outputs.__all__)
+    assert all(hasattr(panecho_client.outputs, name) for name in panecho_client.outputs.__all__)
+    with pytest.raises(AttributeError, match="module 'panecho_client' has no attribute 'Panecho'"):
+        panecho_client.Panecho  # type: ignore[attr-defined]  # noqa: B018 - what is tested
+
+
+def modules_after(code: str) -> set[str]:
+    """Packages that a new interpreter has imported."""
+    code = f"import sys; {code}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())

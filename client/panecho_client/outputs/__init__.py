@@ -3,12 +3,17 @@
 Needs the extra ``reports``. See docs/guide/outputs.md.
 """
 
-from panecho_client._identity.pseudonyms import pseudonym
-from panecho_client._identity.study_identity import FileIdentity, StudyIdentity, identify
-from panecho_client.outputs.html import render_html
-from panecho_client.outputs.reference_ranges import RangeSource, ReferenceRange, reference_ranges
-from panecho_client.outputs.sr import build_sr
-from panecho_client.outputs.tables import LONG_COLUMNS, append_csv, long_rows, wide_columns, wide_row, write_parquet
+from typing import TYPE_CHECKING
+
+from panecho_client._lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from panecho_client._identity.pseudonyms import pseudonym
+    from panecho_client._identity.study_identity import FileIdentity, StudyIdentity, identify
+    from panecho_client.outputs.html import render_html
+    from panecho_client.outputs.reference_ranges import RangeSource, ReferenceRange, reference_ranges
+    from panecho_client.outputs.sr import build_sr
+    from panecho_client.outputs.tables import LONG_COLUMNS, append_csv, long_rows, wide_columns, wide_row, write_parquet
 
 __all__ = [
     "LONG_COLUMNS",
@@ -27,3 +32,27 @@ __all__ = [
     "wide_row",
     "write_parquet",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "panecho_client._identity.pseudonyms": ("pseudonym",),
+            "panecho_client._identity.study_identity": ("FileIdentity", "StudyIdentity", "identify"),
+            "panecho_client.outputs.html": ("render_html",),
+            "panecho_client.outputs.reference_ranges": ("RangeSource", "ReferenceRange", "reference_ranges"),
+            "panecho_client.outputs.sr": ("build_sr",),
+            "panecho_client.outputs.tables": (
+                "LONG_COLUMNS",
+                "append_csv",
+                "long_rows",
+                "wide_columns",
+                "wide_row",
+                "write_parquet",
+            ),
+        },
+    )
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -42,7 +42,7 @@ class FuzzSettings:
     seconds: float = 60.0
     workers: int = 2
     options: dict[str, int | str] = field(default_factory=lambda: {"num_clips": 1, "clip_length": 2})
-    target: str = "workers:preprocess"
+    target: str = "fuzz.workers:preprocess"
     limits: CallLimits = field(default_factory=CallLimits)
     folder: Path | None = None
 

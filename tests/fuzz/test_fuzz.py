@@ -31,7 +31,7 @@ def test_broken_files_end_in_clips_or_a_video_error() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_noticed_and_saved_for_replay(fault: str, tmp_path: Path) -> None:
-    bad = FuzzSettings(count=2, workers=1, target=f"bad_targets:{fault}", limits=LIMITS, folder=tmp_path)
+    bad = FuzzSettings(count=2, workers=1, target=f"fuzz.bad_targets:{fault}", limits=LIMITS, folder=tmp_path)
 
     summary = fuzz(bad)
 

@@ -43,7 +43,9 @@ def test_http_gives_the_same_numbers_as_grpc(server: TritonServer, cine: Path) -
 def test_a_killed_client_leaves_the_server_healthy(server: TritonServer, cine: Path) -> None:
     with tritonclient.grpc.InferenceServerClient(server.grpc_url) as client:
         before = infer_study(client, tritonclient.grpc, [cine.read_bytes()], ["EF"], QUICK)
-        script = IMPATIENT_CALLER.format(folder=str(Path(wire.__file__).parent), cine=str(cine), url=server.grpc_url)
+        script = IMPATIENT_CALLER.format(
+            folder=str(Path(wire.__file__).parents[1]), cine=str(cine), url=server.grpc_url
+        )
         caller = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         assert caller.stdout is not None
         assert caller.stdout.readline() == "sending\n"

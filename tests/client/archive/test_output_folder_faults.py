@@ -133,9 +133,11 @@ def test_other_settings_are_refused_with_both_values(make_study: MakeStudy, tmp_
             resume=True, settings=SETTINGS | {"num_clips": 8, "new": None}
         )
     assert "tasks" not in str(caught.value)
-    with pytest.raises(FilesError, match=r'include_identifiers was false and is true; secret was "secret-.*" and is n'):
+    with pytest.raises(
+        FilesError, match=r'include_identifiers was false and is true; pseudonym_key was "sec.*" and is n'
+    ):
         OutputFolder(folder, include_identifiers=True).prepare(resume=True, settings=SETTINGS)
-    with pytest.raises(FilesError, match=r'secret was "secret-.*" and is "secret-'):
+    with pytest.raises(FilesError, match=r'pseudonym_key was "secret-.*" and is "secret-'):
         OutputFolder(folder, pseudonym_key=b"Secret").prepare(resume=True, settings=SETTINGS)
     OutputFolder(folder, pseudonym_key=b"secret").prepare(resume=True, settings=SETTINGS)
 

@@ -10,8 +10,8 @@ def test_public_names_are_these() -> None:
     assert outputs.__all__ == [
         "LONG_COLUMNS",
         "FileIdentity",
-        "ReferenceRange",
         "RangeSource",
+        "ReferenceRange",
         "StudyIdentity",
         "append_csv",
         "build_sr",

@@ -17,7 +17,8 @@ from panecho_export.torchscript import save, script
 from panecho_export.validation import compare, require_parity, validation_clips
 from panecho_export.variant import Variant
 from panecho_model.architecture import ImageEncoder, PanEcho, WithoutHeads
-from panecho_model.checkpoint import load_model, read_checkpoint
+from panecho_model.checkpoint import load_model
+from panecho_model.checkpoint_files import read_tensors
 from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS
 from panecho_model.weights_identity import Weights, checkpoint_identity, stand_in_identity
@@ -118,7 +119,7 @@ def _write(target: Path, models: Sequence[str], manifest: Manifest, modules: dic
 
 def export_checkpoint(checkpoint: Path, target: Path, variant: Variant = DEFAULT) -> Manifest:
     """Make ``target`` servable from a checkpoint file in the released format; see ``export_weights``."""
-    return export_weights(read_checkpoint(checkpoint), checkpoint_identity(checkpoint), target, variant)
+    return export_weights(read_tensors(checkpoint), checkpoint_identity(checkpoint), target, variant)
 
 
 def export_stand_in(seed: int, target: Path, variant: Variant = DEFAULT) -> Manifest:

@@ -5,7 +5,6 @@ Loading is strict: every tensor is used, none is missing, and a shape that diffe
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +39,8 @@ def released_name(name: str) -> str:
     return _IMAGE + image
 
 
-def _released_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
+def released_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
+    """Return the released shape of a tensor of ours: torchvision's layer scales are [C, 1, 1]."""
     shape = tuple(tensor.shape)
     return (*shape, 1, 1) if name.endswith("layer_scale") else shape
 
@@ -50,35 +50,11 @@ def released_layout() -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         model = PanEcho()
     names = {released_name(f"encoder.{name}"): tensor for name, tensor in model.encoder.state_dict().items()}
-    layout = {name: _released_shape(name, tensor) for name, tensor in names.items()}
+    layout = {name: released_shape(name, tensor) for name, tensor in names.items()}
     for task in TASKS:
         layout[f"{task.key}_head.1.weight"] = (task.size, model.heads.in_features)
         layout[f"{task.key}_head.1.bias"] = (task.size,)
     return layout
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of the checkpoint file ``path`` under their released names.
-
-    Raises:
-        CheckpointError: The file is missing, cannot be read as tensors alone, or is not of the released format.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file. Give the path of PanEcho's released checkpoint (panecho.pt).")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # Only the class: torch's own text advises to load without the check, which runs code that the file holds.
-        raise CheckpointError(
-            f"{path}: cannot be read as a PyTorch checkpoint of tensors alone ({type(error).__name__}). "
-            "Give the path of PanEcho's released checkpoint (panecho.pt)."
-        ) from error
-    weights = content.get("weights") if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
-        raise CheckpointError(
-            f"{path}: has no 'weights' dictionary of tensors; the released format is {{'weights': …}}."
-        )
-    return weights
 
 
 def check_layout(weights: dict[str, Tensor]) -> None:
@@ -89,14 +65,14 @@ def check_layout(weights: dict[str, Tensor]) -> None:
         shape = tuple(tensor.shape)
         if name in layout and shape != layout[name]:
             faults.append(f"{name} has shape {shape}, not {layout[name]}")
-        if name not in layout and not _is_position_table(tensor):
+        if name not in layout and not is_position_table(tensor):
             faults.append(f"{name} is unknown, shape {shape}")
     if faults:
         shown = "\n  ".join(faults[:10]) + (f"\n  … and {len(faults) - 10} more" if len(faults) > 10 else "")
         raise CheckpointError(f"the checkpoint is not PanEcho's, {len(faults)} tensors differ:\n  {shown}")
 
 
-def _is_position_table(tensor: Tensor) -> bool:
+def is_position_table(tensor: Tensor) -> bool:
     """Tell whether ``tensor`` holds the fixed positions, which a checkpoint may carry and the model computes."""
     table = tensor.squeeze()
     if table.ndim != 2 or table.shape[1] != FEATURES:

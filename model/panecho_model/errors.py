@@ -2,6 +2,8 @@
 
 ModelError
 ├── CheckpointError   the checkpoint is missing, unreadable or not PanEcho's
+├── InputError        the module was given something else than clips
+├── DownloadError     the released weights cannot be fetched, or their licence is not accepted
 └── TaskError         a task that the release does not have
 """
 
@@ -16,3 +18,11 @@ class CheckpointError(ModelError):
 
 class TaskError(ModelError):
     """The release has no task of that name; the text names those that are close."""
+
+
+class InputError(ModelError, ValueError):
+    """The module was given something else than clips, or options that exclude each other."""
+
+
+class DownloadError(ModelError):
+    """The released weights cannot be fetched, or their licence is not accepted; the text says what to do."""

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from panecho_model.architecture import frame_positions, position_rates
-from panecho_model.checkpoint import load_model, read_checkpoint, released_layout
+from panecho_model.checkpoint import load_model, released_layout
+from panecho_model.checkpoint_files import read_tensors
 from panecho_model.errors import CheckpointError
 from panecho_model.stand_in import with_training_means
 
@@ -22,7 +23,7 @@ def test_layout_is_the_released_one() -> None:
 
 def test_round_trip_through_a_file(weights: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save({"weights": weights}, tmp_path / "panecho.pt")
-    model = load_model(read_checkpoint(tmp_path / "panecho.pt"))
+    model = load_model(read_tensors(tmp_path / "panecho.pt"))
     image = model.encoder.image.state_dict()
     assert torch.equal(image["stages.2.blocks.8.mlp.fc1.weight"], weights[NAME])
     assert torch.equal(model.heads.weight[1], weights["EF_head.1.weight"][0])
@@ -67,14 +68,14 @@ def test_many_faults_are_counted(weights: dict[str, Tensor]) -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
-        read_checkpoint(tmp_path / "panecho.pt")
+        read_tensors(tmp_path / "panecho.pt")
 
 
 def test_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "panecho.pt"
     path.write_text("hello")
     with pytest.raises(CheckpointError, match="cannot be read as a PyTorch checkpoint") as refused:
-        read_checkpoint(path)
+        read_tensors(path)
     assert "weights_only" not in str(refused.value)
     assert "panecho.pt" in str(refused.value)
 
@@ -83,13 +84,13 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
     path = tmp_path / "panecho.pt"
     torch.save({"weights": {"a": Path("code")}}, path)
     with pytest.raises(CheckpointError, match="cannot be read"):
-        read_checkpoint(path)
+        read_tensors(path)
 
 
 def test_other_format(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "panecho.pt")
-    with pytest.raises(CheckpointError, match="no 'weights' dictionary"):
-        read_checkpoint(tmp_path / "panecho.pt")
+    with pytest.raises(CheckpointError, match="no dictionary of tensors"):
+        read_tensors(tmp_path / "panecho.pt")
 
 
 def test_training_means_are_the_biases(weights: dict[str, Tensor]) -> None:

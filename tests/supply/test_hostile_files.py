@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from panecho_model.checkpoint import read_checkpoint
+from panecho_model.checkpoint_files import read_tensors
 from panecho_model.errors import CheckpointError
 from panecho_preprocessing import ClipOptions, NoUsableVideoError, preprocess_study
 
@@ -75,7 +75,7 @@ def test_code_in_a_checkpoint_is_not_run(
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # it must not undo what the code says
 
     with pytest.raises(CheckpointError, match="cannot be read as a PyTorch checkpoint of tensors alone") as refused:
-        read_checkpoint(path)
+        read_tensors(path)
 
     assert not mark.exists()
     assert str(path) in str(refused.value)
@@ -88,7 +88,7 @@ def test_torchscript_is_no_checkpoint(tmp_path: Path) -> None:
     torch.jit.script(torch.nn.Linear(1, 1)).save(str(path))  # type: ignore[no-untyped-call] # torch ships no type for it
 
     with pytest.raises(CheckpointError, match="cannot be read as a PyTorch checkpoint of tensors alone"):
-        read_checkpoint(path)
+        read_tensors(path)
 
 
 @pytest.mark.slow

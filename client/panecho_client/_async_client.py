@@ -36,6 +36,7 @@ from panecho_client._requests import (
 from panecho_client._responses import build_study, output_names
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, Sender, ignore_progress
+from panecho_client._transport.base import Transport
 
 DEFAULT_CONCURRENCY = 4
 CLIPS_PER_REQUEST = 16
@@ -49,7 +50,8 @@ class AsyncPanEcho:
 
     Args:
         connection: How to reach the server; an address alone is ``Connection(url=…)``.
-        concurrency: Requests that are under way at a time, of all calls together.
+        concurrency: Requests in progress at a time, of all calls together.
+        transport: What answers instead of the server; see ``panecho_local``.
 
     Example:
         >>> async with AsyncPanEcho("localhost:8001") as panecho:
@@ -61,10 +63,16 @@ class AsyncPanEcho:
         RequestError: The address or another setting makes no sense.
     """
 
-    def __init__(self, connection: Connection | str = DEFAULT_URL, *, concurrency: int = DEFAULT_CONCURRENCY) -> None:
+    def __init__(
+        self,
+        connection: Connection | str = DEFAULT_URL,
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        transport: Transport | None = None,
+    ) -> None:
         if not isinstance(connection, Connection):
             connection = Connection(url=connection)
-        self._sender = Sender(connection, concurrency)
+        self._sender = Sender(connection, concurrency, transport)
 
     async def tasks(self) -> tuple[Task, ...]:
         """Return the tasks in released order, as the server last described them."""

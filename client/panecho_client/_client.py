@@ -21,7 +21,7 @@ from panecho_client._files import StrPath
 from panecho_client._requests import Batching
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, ignore_progress
-from panecho_client._transport.base import CLOSED
+from panecho_client._transport.base import CLOSED, Transport
 
 T = TypeVar("T")
 Call: TypeAlias = Callable[[], Coroutine[Any, Any, T]]
@@ -32,7 +32,8 @@ class PanEcho:
 
     Args:
         connection: How to reach the server; an address alone is ``Connection(url=…)``.
-        concurrency: Requests that are under way at a time, of all calls together.
+        concurrency: Requests in progress at a time, of all calls together.
+        transport: What answers instead of the server; see ``panecho_local``.
 
     Example:
         >>> with PanEcho("localhost:8001") as panecho:
@@ -44,8 +45,14 @@ class PanEcho:
         RequestError: The address or another setting makes no sense.
     """
 
-    def __init__(self, connection: Connection | str = DEFAULT_URL, *, concurrency: int = DEFAULT_CONCURRENCY) -> None:
-        self._client = AsyncPanEcho(connection, concurrency=concurrency)
+    def __init__(
+        self,
+        connection: Connection | str = DEFAULT_URL,
+        *,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        transport: Transport | None = None,
+    ) -> None:
+        self._client = AsyncPanEcho(connection, concurrency=concurrency, transport=transport)
         self._loop = _Loop()
 
     @property

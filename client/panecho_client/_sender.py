@@ -17,6 +17,7 @@ from panecho_client._exceptions import PanEchoError, RequestError, ServerBusyErr
 from panecho_client._files import read_files
 from panecho_client._requests import refused_status
 from panecho_client._transport import open_transport
+from panecho_client._transport.base import Transport
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -34,14 +35,15 @@ class Sender:
 
     Args:
         connection: How to reach the server.
-        concurrency: Requests that are under way at a time, of all calls together.
+        concurrency: Requests in progress at a time, of all calls together.
+        transport: Used instead of one that the connection opens.
     """
 
-    def __init__(self, connection: Connection, concurrency: int) -> None:
+    def __init__(self, connection: Connection, concurrency: int, transport: Transport | None = None) -> None:
         if concurrency < 1:
             raise RequestError(f"concurrency is {concurrency}; it must be 1 or more.")
         self._retry = connection.retry
-        self._transport = open_transport(connection)
+        self._transport = transport or open_transport(connection)
         self._room = asyncio.Semaphore(concurrency)
         self._description: Description | None = None
 

@@ -5,7 +5,7 @@ the mean of its videos' predictions. Plain numpy; knows nothing of Triton.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -64,20 +64,27 @@ def read_heads(tasks_json: Path, width: int | None = None) -> tuple[Head, ...]:
     Raises:
         InvalidTasksError: It is something else, or of another width.
     """
-    heads: list[Head] = []
-    start = 0
     try:
-        for task in json.loads(tasks_json.read_text()):
-            stop = start + (len(task["classes"]) if task["kind"] == "multiclass" else 1)
-            columns, inverted = slice(start, stop), bool(task["inverted"])
-            heads.append(Head(key=task["key"], kind=task["kind"], columns=columns, inverted=inverted))
-            start = stop
+        heads = heads_of(json.loads(tasks_json.read_text()))
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidTasksError(
             f"{tasks_json} is not what `panecho export` writes ({error!r}); export again."
         ) from error
-    if width is not None and start != width:
-        raise InvalidTasksError(f"{tasks_json} is of {start} numbers, logits of {width}; export again.")
+    numbers = heads[-1].columns.stop if heads else 0
+    if width is not None and numbers != width:
+        raise InvalidTasksError(f"{tasks_json} is of {numbers} numbers, logits of {width}; export again.")
+    return heads
+
+
+def heads_of(tasks: Iterable[Mapping[str, Any]]) -> tuple[Head, ...]:
+    """Return the heads of tasks that are described as in ``tasks.json``, in the order of ``logits``."""
+    heads: list[Head] = []
+    start = 0
+    for task in tasks:
+        stop = start + (len(task["classes"]) if task["kind"] == "multiclass" else 1)
+        columns, inverted = slice(start, stop), bool(task["inverted"])
+        heads.append(Head(key=task["key"], kind=task["kind"], columns=columns, inverted=inverted))
+        start = stop
     return tuple(heads)
 
 

@@ -80,7 +80,7 @@ pictures: setup ## Draw the pictures of docs/guide/framing.md (FILES=folder with
 lint: setup ## Check style, types and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy admin benchmarks/load_generator client export load_tests model postprocessing preprocessing server scripts deploy/docker/*.py tests
+	$(BIN)/mypy admin benchmarks/load_generator client export load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.config_rendering --check model_repository

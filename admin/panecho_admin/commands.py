@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from panecho_admin.model_status import MODELS, ModelStatus, StatusClient
-from panecho_admin.server_checks import render_checks, server_checks
+from panecho_admin.checks import collect_checks, render_checks
+from panecho_admin.machine_checks import machine_checks
+from panecho_admin.model_status import ModelStatus, StatusClient
+from panecho_admin.server_checks import server_checks
+from panecho_client import Connection, PanEchoError
 from panecho_client._commands import options
-from panecho_client._connection import DEFAULT_URL, Connection
-from panecho_client._exceptions import PanEchoError
 from panecho_client.outputs.terminal import make_console
-from panecho_server.checks import local_checks
+from panecho_client.triton import DEFAULT_URL, MODELS
 
 ANSWER_SECONDS = 5.0
 LOAD_SECONDS = 600.0
@@ -41,7 +42,7 @@ def doctor(
     Exit status: 0 nothing failed; 1 something failed, or the address is none.
     """
     with _telling("doctor"):
-        checks = [*local_checks()]
+        checks = [*machine_checks(), *collect_checks()]
         if url is not None:
             checks += server_checks(
                 options.make_connection(

@@ -11,10 +11,8 @@ from tritonclient.grpc import InferInput
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from panecho_client._connection import Connection
-from panecho_client._contract import Parameters
-from panecho_client._exceptions import RequestError, ServerBusyError, ServerError
-from panecho_client.triton import DENIED, call_headers, open_client, translated
+from panecho_client import Connection, RequestError, ServerBusyError, ServerError
+from panecho_client.triton import DENIED, Parameters, call_headers, open_client, translated
 
 BUSY_SECONDS = 60.0
 

@@ -8,13 +8,8 @@ from typing import Any, Self
 
 from tritonclient.utils import InferenceServerException
 
-from panecho_client._connection import Connection
-from panecho_client._contract import ENSEMBLE
-from panecho_client._description import Description, parse_description
-from panecho_client.triton import call_headers, open_client, translated
-
-MODELS = ("preprocessing", "backbone", "postprocessing", "panecho")
-"""The models that make a PanEcho server."""
+from panecho_client import Connection
+from panecho_client.triton import ENSEMBLE, Description, call_headers, open_client, parse_description, translated
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,45 +1,15 @@
-"""Checks of this machine and of a server, each with what was found and what to do about it."""
+"""Checks of a running server, asked over gRPC."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator
 
-from rich.table import Table
-from rich.text import Text
-
-from panecho_admin.model_status import MODELS, ModelStatus, StatusClient
-from panecho_client._connection import Connection
-from panecho_client._exceptions import PanEchoError
-
-Status = Literal["ok", "warning", "failed"]
+from panecho_admin.checks import Check
+from panecho_admin.model_status import ModelStatus, StatusClient
+from panecho_client import Connection, PanEchoError
+from panecho_client.triton import MODELS
 
 # Our errors end with what to do, after a semicolon; texts of others stand in parentheses.
 OUTER_SEMICOLON = re.compile(r"; (?![^()]*\))")
-
-STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "failed": "bold red"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        name: What was looked at.
-        status: ``ok``; ``warning`` for what works and may surprise; ``failed`` for what does not work.
-        found: What was found.
-        advice: What to do about it; never empty unless ``ok``.
-    """
-
-    name: str
-    status: Status
-    found: str
-    advice: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse a complaint without advice."""
-        if self.status != "ok" and not self.advice:
-            raise ValueError(f"{self.name}: say what to do.")
 
 
 def server_checks(connection: Connection) -> Iterator[Check]:
@@ -56,19 +26,6 @@ def server_checks(connection: Connection) -> Iterator[Check]:
         for name in MODELS:
             yield from _answered(name, lambda name=name: [_model(client.model(name))])  # type: ignore[misc]  # the name of now
         yield from _answered("tasks and weights", lambda: _description(client))
-
-
-def render_checks(checks: Iterable[Check]) -> Table:
-    """Return the checks as a table for a terminal."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
-    for column in ("Check", "Status", "Found"):
-        table.add_column(column, overflow="fold")
-    for check in checks:
-        found = Text(check.found)
-        if check.advice:
-            found.append(f"\n→ {check.advice}", style="bold")
-        table.add_row(Text(check.name), Text(check.status, style=STYLES[check.status]), found)
-    return table
 
 
 def _answered(name: str, ask: Callable[[], list[Check]]) -> list[Check]:

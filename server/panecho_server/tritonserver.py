@@ -6,16 +6,14 @@ import shutil
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from http.client import HTTPResponse
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from panecho_server.backends import LIBRARIES, lay_out_backends
 from panecho_server.errors import StartError
+from panecho_server.http_api import HttpApi
 from panecho_server.ports import choose_port
 from panecho_server.processes import environment, kill_group, wait_until_idle
 from panecho_server.repository import models_to_load, profile_options
@@ -59,6 +57,7 @@ class TritonServer:
         self.grpc_port = choose_port(host, settings.grpc_port, DEFAULT_GRPC_PORT, {self.http_port})
         chosen = {self.http_port, self.grpc_port}
         self.metrics_port = choose_port(host, settings.metrics_port, DEFAULT_METRICS_PORT, chosen)
+        self._http = HttpApi(f"http://{self.http_url}")
         self._process: subprocess.Popen[bytes] | None = None
         self._backends: Path | None = None
         self._regions: set[Path] = set()
@@ -152,35 +151,27 @@ class TritonServer:
 
     def is_ready(self, model: str) -> bool:
         """Tell whether ``model`` says that it is ready."""
-        try:
-            with self._get(f"v2/models/{model}/ready") as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
-
-    def _get(self, path: str) -> HTTPResponse:
-        """Ask the server itself: a proxy of the environment must not come between."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        answer: HTTPResponse = opener.open(f"http://{self.http_url}/{path}", timeout=5)
-        return answer
+        return self._http.is_ready(model)
 
     def weights_notice(self) -> str:
-        """Return what everybody who reads an output must know of the weights that the running server serves."""
+        """Return what everybody who reads an output must know of the weights that the running server serves.
+
+        Raises:
+            StartError: The server does not answer.
+        """
         says = "panecho" if "panecho" in self._models else self._models[0]
-        with self._get(f"v2/models/{says}/config") as answer:
-            parameters = json.load(answer)["parameters"]
-        return str(json.loads(parameters["weights"]["string_value"])["notice"])
+        config = self._http.model_config(says)
+        if config is None:
+            raise StartError(f"{self.http_url} stopped answering right after its start.{self._log_excerpt()}")
+        return str(json.loads(config["parameters"]["weights"]["string_value"])["notice"])
 
     def instances(self) -> dict[str, int]:
         """Return how many processes each Python model should have, of those that say that they are ready."""
         found = {}
         for model in self._models:
-            try:
-                with self._get(f"v2/models/{model}/config") as answer:
-                    groups = json.load(answer).get("instance_group", [])
-            except (urllib.error.URLError, OSError):
-                continue
-            if self.is_ready(model):
+            config = self._http.model_config(model)
+            if config is not None and self.is_ready(model):
+                groups = config.get("instance_group", [])
                 found[model] = sum(group["count"] * max(1, len(group.get("gpus", []))) for group in groups)
         return found
 

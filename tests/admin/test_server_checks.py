@@ -1,9 +1,5 @@
 """``panecho doctor`` and ``panecho models``, against the real server and against none."""
 
-import shutil
-import socket
-import sys
-from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,15 +7,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from panecho_admin.checks import Check
 from panecho_admin.commands import doctor, models
-from panecho_admin.model_status import MODELS, StatusClient
-from panecho_admin.server_checks import Check, server_checks
+from panecho_admin.model_status import StatusClient
+from panecho_admin.server_checks import server_checks
 from panecho_client import ClipOptions, Connection, PanEcho, RequestError, ServerUnavailableError
-from panecho_server import PlatformError, TritonServer, wheel
-from panecho_server import checks as server_machine
-from panecho_server.settings import DEFAULT_GRPC_PORT
-
-Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - as shutil's
+from panecho_client.triton import MODELS
+from panecho_server import TritonServer
 
 
 def invoke(*arguments: str) -> Result:
@@ -35,10 +29,6 @@ def quick(url: str) -> Connection:
 
 def by_name(checks: Iterator[Check]) -> dict[str, Check]:
     return {check.name: check for check in checks}
-
-
-def local() -> dict[str, Check]:
-    return by_name(server_machine.local_checks())
 
 
 def test_a_server_is_checked(server: TritonServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,86 +104,3 @@ def test_status_of_nothing_is_an_error_of_ours(unused_url: str) -> None:
         client.model("backbone")
     with pytest.raises(RequestError, match="gRPC"):
         StatusClient(quick(f"http://{unused_url}"))
-
-
-def test_a_complaint_without_advice_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match="say what to do"):
-        Check(name="x", status="failed", found="broken")
-
-
-@pytest.mark.parametrize("name", ["check_platform", "find_wheel", "find_libpython"])
-def test_what_the_server_lacks_comes_with_its_remedy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise PlatformError("something is missing; others need it. On Debian: apt-get install something.")
-
-    monkeypatch.setattr(wheel, name, fail)
-    (failed,) = (check for check in local().values() if check.status == "failed")
-    assert failed.found == "something is missing"
-    assert "apt-get install something" in failed.advice
-
-
-@pytest.mark.parametrize(("free", "status"), [(10**6, "failed"), (512 * 2**20, "warning")])
-def test_little_room_is_said(free: int, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**9, 0, free))
-    check = local()["shared memory"]
-    assert check.status == status
-    assert "--shm-size" in check.advice
-    assert (local()["disk"].status == "failed") == (status == "failed")
-
-
-def test_no_shared_memory_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(server_machine, "SHARED_MEMORY", tmp_path / "none")
-    assert "Mount a tmpfs" in local()["shared memory"].advice
-
-
-def test_a_machine_with_the_client_alone_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_machine, "find_spec", lambda _name: None)
-    checks = local()
-    assert list(checks) == ["Python", "packages", "embedded server"]
-    assert "panecho-triton[server]" in checks["embedded server"].advice
-    assert all(check.status == "ok" for check in checks.values())
-
-
-def test_numpy_2_beside_the_server_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_machine, "_version", lambda _name: "2.1.0")
-    assert local()["numpy"].status == "failed"
-
-
-def test_another_program_on_a_port_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        monkeypatch.setattr("panecho_server.settings.DEFAULT_HTTP_PORT", port)
-        check = local()["HTTP port"]
-    assert check.status == "warning"
-    assert "next free port" in check.advice
-
-
-def test_a_server_on_the_default_ports_is_recognised(server: TritonServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("grpc", "http", "metrics"):
-        monkeypatch.setattr(f"panecho_server.settings.DEFAULT_{name.upper()}_PORT", getattr(server, f"{name}_port"))
-    checks = local()
-    assert all("a Triton server answers" in checks[f"{name} port"].found for name in ("gRPC", "HTTP", "metrics"))
-    assert DEFAULT_GRPC_PORT == 8001
-
-
-def fake_smi(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = folder / "nvidia-smi"
-    program.write_text(f"#!{sys.executable}\n{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder))
-
-
-def test_a_gpu_that_torch_cannot_use_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fake_smi(tmp_path, "print('NVIDIA H100 80GB HBM3, 580.82.07, 81559 MiB')", monkeypatch)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    checks = local()
-    assert checks["GPU"].found == "NVIDIA H100 80GB HBM3, driver 580.82.07, 81559 MiB"
-    assert checks["CUDA"].status == "warning"
-    assert "driver" in checks["CUDA"].advice
-
-
-def test_a_driver_that_fails_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    fake_smi(tmp_path, "raise SystemExit(9)", monkeypatch)
-    check = local()["GPU"]
-    assert check.status == "warning"
-    assert "nvidia-smi" in check.advice

@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_client._description import Task
-from panecho_client._exceptions import ServerError
+from panecho_client import ServerError, Task
+from panecho_client.triton import EMBEDDING_SIZE
 
 Answer = Mapping[str, NDArray[Any]]
-
-FEATURES = 768
 
 # Ours is FP32 too. Of a probability, or relative to a measurement.
 ROUNDING = 1e-4
@@ -55,7 +53,7 @@ def check_study(answer: Answer, tasks: Sequence[Task], videos: int) -> None:
 
 def check_frames(answer: Answer, frames: int) -> None:
     """Check what the image encoder answers for generated frames; errors as of ``check_study``."""
-    _require_shapes(answer, {"frame_embedding": (frames, FEATURES)})
+    _require_shapes(answer, {"frame_embedding": (frames, EMBEDDING_SIZE)})
     _require_numbers(answer)
     _require_difference(answer, "frame_embedding")
 
@@ -80,7 +78,7 @@ def require_same(answer: Answer, expected: Answer, model: str, precision: str) -
 def _study_shapes(tasks: Sequence[Task], videos: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {task.key: (task.size,) for task in tasks}
     shapes |= {f"video/{task.key}": (videos, task.size) for task in tasks}
-    shapes |= {"embedding": (videos, FEATURES), "video_status": (videos,), "clip_video": (videos,)}
+    shapes |= {"embedding": (videos, EMBEDDING_SIZE), "video_status": (videos,), "clip_video": (videos,)}
     return shapes | ({"clip_logits": (videos, sum(task.size for task in tasks))} if tasks else {})
 
 

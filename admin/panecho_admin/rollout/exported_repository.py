@@ -10,9 +10,16 @@ from pathlib import Path
 from google.protobuf.text_format import Parse, ParseError  # type: ignore[import-untyped]  # protobuf ships no types
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from panecho_client._contract import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING
-from panecho_client._description import Description, Manifest, parse_description
-from panecho_client._exceptions import FilesError, PanEchoError
+from panecho_client import FilesError, Manifest, PanEchoError
+from panecho_client.triton import (
+    BACKBONE,
+    ENSEMBLE,
+    IMAGE_ENCODER,
+    POSTPROCESSING,
+    PREPROCESSING,
+    Description,
+    parse_description,
+)
 
 STEPS = (PREPROCESSING, BACKBONE, POSTPROCESSING)
 """Models of which the ensemble is made, in its order."""

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from panecho_admin.model_control import ModelControl
 from panecho_admin.rollout.rollout import deploy, roll_back
-from panecho_client._connection import Connection
+from panecho_client import Connection
 
 
 def change_models(connection: Connection, new: Path | None, served: Path, *, fewer_tasks: bool) -> None:

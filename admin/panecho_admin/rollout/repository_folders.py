@@ -12,8 +12,8 @@ from google.protobuf.text_format import MessageToString  # type: ignore[import-u
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from panecho_admin.rollout.exported_repository import MODELS, VERSION, Export, config_files, read_config
-from panecho_client._contract import ENSEMBLE
-from panecho_client._exceptions import FilesError, RequestError
+from panecho_client import FilesError, RequestError
+from panecho_client.triton import ENSEMBLE
 
 NEXT = "_next"
 """Ends the names under which the models of the next export are loaded beside those that are served."""

@@ -23,9 +23,8 @@ from panecho_admin.rollout.candidate_checks import Answer, check_frames, check_s
 from panecho_admin.rollout.exported_repository import STEPS, Export, parameters_of, read_export
 from panecho_admin.rollout.repository_folders import NEXT, Folders, uses_next
 from panecho_admin.rollout.synthetic_cines import generated_cines, generated_frames
-from panecho_client._contract import ENSEMBLE, IMAGE_ENCODER, Parameters, Tensors
-from panecho_client._description import Description, parse_description
-from panecho_client._exceptions import PanEchoError, RequestError, ServerError
+from panecho_client import PanEchoError, RequestError, ServerError
+from panecho_client.triton import ENSEMBLE, IMAGE_ENCODER, Description, Parameters, Tensors, parse_description
 
 ONE_CLIP: Parameters = {"num_clips": 1, "mask": "none", "on_error": "fail"}
 

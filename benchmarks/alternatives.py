@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from cines import MEMORY, Cine
+from cines import MEMORY, SampleCine
 from panecho_preprocessing import CHANNEL_ORDER, CLIP_LENGTH, CROP, RESIZE, ClipOptions, video_clips
 
 Clips: TypeAlias = NDArray[np.uint8]
-Variant: TypeAlias = Callable[[Cine, int], Clips]
+Variant: TypeAlias = Callable[[SampleCine, int], Clips]
 
 OURS = "ours"
 OURS_UNMASKED = "ours, mask=none"
@@ -62,7 +62,7 @@ def missing_tools() -> list[str]:
     ]
 
 
-def ours(cine: Cine, num_clips: int, threads: int = 1, **choices: str) -> Clips:
+def ours(cine: SampleCine, num_clips: int, threads: int = 1, **choices: str) -> Clips:
     """Make clips with this repository's package; `threads` counts where the package takes it."""
     options: dict[str, Any] = {"num_clips": num_clips, **choices}
     more: dict[str, Any] = {"threads": threads} if TAKES_THREADS else {}
@@ -80,12 +80,12 @@ def _clips(frames: Iterable[NDArray[np.uint8]], num_clips: int) -> Clips:
     return chosen if CHANNEL_ORDER == "BGR" else chosen[..., ::-1]
 
 
-def _pydicom(cine: Cine) -> Iterator[NDArray[np.uint8]]:
+def _pydicom(cine: SampleCine) -> Iterator[NDArray[np.uint8]]:
     for frame in dcmread(io.BytesIO(cine.data)).pixel_array:
         yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), dtype=np.uint8)
 
 
-def _dcmtk(cine: Cine) -> Iterator[NDArray[np.uint8]]:
+def _dcmtk(cine: SampleCine) -> Iterator[NDArray[np.uint8]]:
     """Read the binary PPM images that dcmtk writes one after another."""
     with _named(cine) as path, _output(str(_DCMTK_TOOL), "--quiet", "--all-frames", path) as images:
         while images.readline().strip() == b"P6":
@@ -95,7 +95,7 @@ def _dcmtk(cine: Cine) -> Iterator[NDArray[np.uint8]]:
             yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), dtype=np.uint8)
 
 
-def _ffmpeg(cine: Cine) -> Iterator[NDArray[np.uint8]]:
+def _ffmpeg(cine: SampleCine) -> Iterator[NDArray[np.uint8]]:
     with _named(cine) as path:
         rows, columns = _size(path)
         raw = ("-f", "rawvideo", "-pix_fmt", "bgr24", "-")
@@ -104,7 +104,7 @@ def _ffmpeg(cine: Cine) -> Iterator[NDArray[np.uint8]]:
                 yield np.frombuffer(frame, np.uint8).reshape(rows, columns, 3)
 
 
-def _opencv(cine: Cine) -> Iterator[NDArray[np.uint8]]:
+def _opencv(cine: SampleCine) -> Iterator[NDArray[np.uint8]]:
     with _named(cine) as path:
         capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         decoded, frame = capture.read()
@@ -122,7 +122,7 @@ def _size(path: str) -> tuple[int, int]:
 
 
 @contextmanager
-def _named(cine: Cine) -> Iterator[str]:
+def _named(cine: SampleCine) -> Iterator[str]:
     """Give the bytes a name that other programs can open."""
     with tempfile.NamedTemporaryFile(suffix=cine.suffix, dir=MEMORY if MEMORY.is_dir() else None) as file:
         Path(file.name).write_bytes(cine.data)

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from machine import describe_machine
-from panecho_export.manifest import Parity
+from panecho_export.manifest import ExportParity
 from panecho_export.precision import convert
 from panecho_export.torchscript import save, script
 from panecho_export.validation import compare
-from panecho_model.architecture import PanEcho
+from panecho_model.architecture import PanEchoModel
 from panecho_model.checkpoint import load_model
 from panecho_model.constants import Precision
 from panecho_model.stand_in import stand_in_weights, with_training_means
@@ -115,7 +115,7 @@ def _clips() -> Tensor:
     return torch.from_numpy(video_clips(CINE.read_bytes(), ClipOptions(num_clips=max(BATCHES), clip_length=16)))
 
 
-def _variants(model: PanEcho, clips: Tensor, *, compiled: bool) -> tuple[dict[str, nn.Module], list[str]]:
+def _variants(model: PanEchoModel, clips: Tensor, *, compiled: bool) -> tuple[dict[str, nn.Module], list[str]]:
     """Return the modules to compare, the eager model first, and what was left out, and why."""
     variants: dict[str, nn.Module] = {EAGER: model, "TorchScript fp32": _served(model)}
     variants |= {
@@ -139,7 +139,7 @@ def _variants(model: PanEcho, clips: Tensor, *, compiled: bool) -> tuple[dict[st
 class Autocast(nn.Module):
     """The published model in bf16, as torch itself casts it."""
 
-    def __init__(self, model: PanEcho) -> None:
+    def __init__(self, model: PanEchoModel) -> None:
         super().__init__()
         self.model = model
 
@@ -159,7 +159,7 @@ def _served(module: nn.Module) -> torch.jit.ScriptModule:
     return loaded
 
 
-def _difference(model: PanEcho, module: nn.Module, clips: Tensor, name: str) -> Parity:
+def _difference(model: PanEchoModel, module: nn.Module, clips: Tensor, name: str) -> ExportParity:
     _PROGRESS.print(f"Comparing {name}")
     return compare(model, module, [clips], TASKS)
 
@@ -181,13 +181,13 @@ def _matrix_product(device: torch.device) -> Callable[[], object]:
     return call
 
 
-def _operations(model: PanEcho, clips: Tensor) -> int:
+def _operations(model: PanEchoModel, clips: Tensor) -> int:
     with FlopCounterMode(display=False) as counter:
         model(clips)
     return int(counter.get_total_flops())
 
 
-def _row(name: str, clips: int, times: dict[str, Times], operations: int, difference: Parity) -> Row:
+def _row(name: str, clips: int, times: dict[str, Times], operations: int, difference: ExportParity) -> Row:
     peak = 2 * SIZE**3 / min(times[MATRIX].seconds)
     units = {task.key: task.unit for task in TASKS if task.kind == "regression"}
     worst = max(units, key=lambda key: difference.tasks[key])

@@ -27,7 +27,7 @@ _DESCRIPTION = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStor
 
 
 @dataclass(frozen=True, slots=True)
-class Cine:
+class SampleCine:
     """One file to measure.
 
     Attributes:
@@ -54,21 +54,21 @@ def default_folder() -> Path:
     return shared if shared.is_dir() else ROOT / "tests" / "data"
 
 
-def find(folder: Path) -> list[Cine]:
+def find(folder: Path) -> list[SampleCine]:
     """Read those of the known cines that the folder holds; their pixels are JPEG Baseline."""
     return [_read(name, folder / file) for name, file in KNOWN.items() if (folder / file).is_file()]
 
 
-def repeated(cine: Cine, times: int) -> Cine:
+def repeated(cine: SampleCine, times: int) -> SampleCine:
     """Make a DICOM file of the cine's JPEG frames, all of them `times` over; once is a clean copy of a flawed file."""
     jpegs = _jpegs(cine.data) * times
     buffer = io.BytesIO()
     dcmwrite(buffer, _described(cine.data, jpegs), enforce_file_format=True)
     name = cine.name if times == 1 else f"{cine.name}, {times} times over"
-    return Cine(name, buffer.getvalue(), ".dcm", len(jpegs))
+    return SampleCine(name, buffer.getvalue(), ".dcm", len(jpegs))
 
 
-def as_video(cine: Cine, suffix: str, codec: str) -> Cine:
+def as_video(cine: SampleCine, suffix: str, codec: str) -> SampleCine:
     """Encode the cine's frames with OpenCV: ".avi" and "MJPG", or ".mp4" and "mp4v"."""
     frames = list(_pixels(_jpegs(cine.data)))
     rows, columns = frames[0].shape[:2]
@@ -78,14 +78,14 @@ def as_video(cine: Cine, suffix: str, codec: str) -> Cine:
             writer.write(frame)
         writer.release()
         data = Path(file.name).read_bytes()
-    return Cine(f"{cine.name} as {codec} {suffix[1:].upper()}", data, suffix, len(frames))
+    return SampleCine(f"{cine.name} as {codec} {suffix[1:].upper()}", data, suffix, len(frames))
 
 
-def _read(name: str, file: Path) -> Cine:
+def _read(name: str, file: Path) -> SampleCine:
     data = file.read_bytes()
     header = dcmread(io.BytesIO(data), stop_before_pixels=True)
     frames = int(header.NumberOfFrames)
-    return Cine(f"{name} {header.Columns} x {header.Rows}", data, ".dcm", frames)
+    return SampleCine(f"{name} {header.Columns} x {header.Rows}", data, ".dcm", frames)
 
 
 def _jpegs(data: bytes) -> list[bytes]:

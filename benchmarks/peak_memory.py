@@ -11,7 +11,7 @@ import cv2
 import psutil
 
 from alternatives import variants
-from cines import Cine
+from cines import SampleCine
 
 _SAMPLE_EVERY_S = 0.002
 
@@ -33,7 +33,7 @@ class Peak:
         return f"{self.own:.0f} + {self.tools:.0f}" if self.tools else f"{self.own:.0f}"
 
 
-def peak_memory(variant: str, cine: Cine, num_clips: int) -> Peak:
+def peak_memory(variant: str, cine: SampleCine, num_clips: int) -> Peak:
     """Run a variant once in a new process, in one thread."""
     spawn = multiprocessing.get_context("spawn")
     receiver, sender = spawn.Pipe(duplex=False)
@@ -49,7 +49,7 @@ def peak_memory(variant: str, cine: Cine, num_clips: int) -> Peak:
     return peak
 
 
-def _measure(sender: Connection, variant: str, cine: Cine, num_clips: int) -> None:
+def _measure(sender: Connection, variant: str, cine: SampleCine, num_clips: int) -> None:
     cv2.setNumThreads(1)
     with _Tools() as tools:
         before = _high_water("self")

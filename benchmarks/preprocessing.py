@@ -24,7 +24,7 @@ from rich.table import Table
 
 import alternatives
 from alternatives import DCMTK, OPENCV, OURS, OURS_UNMASKED, PYDICOM, Variant, variants
-from cines import KNOWN, Cine, as_video, default_folder, find, repeated
+from cines import KNOWN, SampleCine, as_video, default_folder, find, repeated
 from peak_memory import peak_memory
 from timing import Times, describe_ratio, in_turn
 
@@ -72,7 +72,7 @@ def _one_cpu() -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def _compare(cine: Cine, num_clips: int, rounds: int) -> str:
+def _compare(cine: SampleCine, num_clips: int, rounds: int) -> str:
     """Time all variants on one file and print the table; return how the target was met, if there is one."""
     title = f"{cine.name}: {cine.frames} frames, {cine.megabytes:.1f} MB, {num_clips} clip(s) of 16, one CPU"
     _PROGRESS.print(f"Measuring {title}")
@@ -89,17 +89,17 @@ def _compare(cine: Cine, num_clips: int, rounds: int) -> str:
     return _verdict(cine, num_clips, times)
 
 
-def _readable(cine: Cine, name: str) -> Cine:
+def _readable(cine: SampleCine, name: str) -> SampleCine:
     """Give dcmtk a clean copy: it refuses the Acuson cine for an element that has nothing to do with its pixels."""
     return repeated(cine, 1) if name == DCMTK else cine
 
 
-def _speeds(cine: Cine, times: Times, ours: Times) -> tuple[str, str, str, str]:
+def _speeds(cine: SampleCine, times: Times, ours: Times) -> tuple[str, str, str, str]:
     each = times.median
     return times.spread(), f"{1 / each:.1f}", f"{cine.megabytes / each:.0f}", describe_ratio(times.ratios(ours))
 
 
-def _verdict(cine: Cine, num_clips: int, times: dict[str, Times]) -> str:
+def _verdict(cine: SampleCine, num_clips: int, times: dict[str, Times]) -> str:
     if PYDICOM not in times or not cine.name.startswith("Acuson"):
         return ""
     named = [name for name in (OURS, OURS_UNMASKED) if name in times]
@@ -110,7 +110,7 @@ def _verdict(cine: Cine, num_clips: int, times: dict[str, Times]) -> str:
     return f"Target for {num_clips} clip(s), {target}: {'met' if met else 'MISSED'} ({reached})"
 
 
-def _grow_with_frames(cine: Cine, rounds: int) -> None:
+def _grow_with_frames(cine: SampleCine, rounds: int) -> None:
     table = _table("Growth with frames, 1 clip", "frames", "MB", "ms (min-max)", "times ours (min-max)", "peak MB")
     for times_over in (1, 2, 4):
         longer = repeated(cine, times_over)
@@ -124,7 +124,7 @@ def _grow_with_frames(cine: Cine, rounds: int) -> None:
     _OUT.print(table)
 
 
-def _grow_with_threads(measured: list[Cine], rounds: int) -> None:
+def _grow_with_threads(measured: list[SampleCine], rounds: int) -> None:
     """Give our threads to ours and OpenCV's to the alternatives that use them."""
     if not alternatives.TAKES_THREADS:
         _OUT.print("Left out: growth with threads, because video_clips takes no threads.")
@@ -141,11 +141,11 @@ def _grow_with_threads(measured: list[Cine], rounds: int) -> None:
     _OUT.print(table)
 
 
-def _call(variant: Variant, cine: Cine, num_clips: int) -> Callable[[], object]:
+def _call(variant: Variant, cine: SampleCine, num_clips: int) -> Callable[[], object]:
     return lambda: variant(cine, num_clips)
 
 
-def _threaded(name: str, cine: Cine, num_clips: int, count: int) -> Callable[[], object]:
+def _threaded(name: str, cine: SampleCine, num_clips: int, count: int) -> Callable[[], object]:
     def call() -> None:
         cv2.setNumThreads(count)
         if name == OURS:

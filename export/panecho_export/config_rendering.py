@@ -15,8 +15,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from panecho_export.errors import RepositoryError
-from panecho_export.manifest import NOT_EXPORTED, Manifest
+from panecho_export.errors import ExportRepositoryError
+from panecho_export.manifest import NOT_EXPORTED, ExportManifest
 from panecho_export.serving_profiles import DEFAULT, PROFILES, Profile
 from panecho_model.constants import FEATURES, FRAME_SIZE, MAX_CLIPS, MAX_FRAMES
 from panecho_model.tasks import Task, logits_size
@@ -106,7 +106,7 @@ def tasks_json(tasks: Tasks) -> str:
     return json.dumps([task.describe() for task in tasks], indent=1) + "\n"
 
 
-def _parts(manifest: Manifest) -> dict[str, dict[str, str]]:
+def _parts(manifest: ExportManifest) -> dict[str, dict[str, str]]:
     """Return the rendered parts of each model's config.pbtxt by their names."""
     tasks = manifest.tasks
     description = _parameter("tasks", json.dumps([task.describe() for task in tasks]))
@@ -134,13 +134,13 @@ def _replace_part(path: Path, text: str, name: str, content: str) -> str:
     begin, end = f"# begin rendered: {name}\n", f"# end rendered: {name}\n"
     pattern = re.compile(rf"({re.escape(begin)}).*?(^[ ]*{re.escape(end)})", re.DOTALL | re.MULTILINE)
     if len(pattern.findall(text)) != 1:
-        raise RepositoryError(f"{path}: needs one part between '{begin.strip()}' and '{end.strip()}'.")
+        raise ExportRepositoryError(f"{path}: needs one part between '{begin.strip()}' and '{end.strip()}'.")
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", text)
 
 
 def rendered(
     repository: Path,
-    manifest: Manifest = NOT_EXPORTED,
+    manifest: ExportManifest = NOT_EXPORTED,
     models: Sequence[str] = MODELS,
     profiles: Mapping[str, Profile] = PROFILES,
 ) -> dict[Path, str]:
@@ -166,7 +166,9 @@ def _configurations(model: Path, parts: dict[str, str], profiles: Mapping[str, P
     """Return a model's config.pbtxt, and that of each profile which serves it in another way."""
     path = model / "config.pbtxt"
     if not path.is_file():
-        raise RepositoryError(f"{path}: no such file; is {model.parent} a copy of this project's model_repository?")
+        raise ExportRepositoryError(
+            f"{path}: no such file; is {model.parent} a copy of this project's model_repository?"
+        )
     text = path.read_text()
     for name, content in parts.items():
         text = _replace_part(path, text, name, content)
@@ -179,7 +181,9 @@ def _configurations(model: Path, parts: dict[str, str], profiles: Mapping[str, P
     }
 
 
-def stale_files(repository: Path, manifest: Manifest = NOT_EXPORTED, models: Sequence[str] = MODELS) -> list[Path]:
+def stale_files(
+    repository: Path, manifest: ExportManifest = NOT_EXPORTED, models: Sequence[str] = MODELS
+) -> list[Path]:
     """Return the files that differ from what is rendered of the task table and the manifest."""
     files = rendered(repository, manifest, models).items()
     return [path for path, text in files if not path.is_file() or path.read_text() != text]

@@ -1,9 +1,9 @@
 """What can go wrong in an export.
 
 ExportError
-├── RepositoryError   the model repository cannot be written or is not ours
-├── ValidationError   the exported model differs from the eager one by more than is allowed
-└── VariantError      the choices do not go together
+├── ExportRepositoryError   the model repository cannot be written or is not ours
+├── ValidationError         the exported model differs from the eager one by more than is allowed
+└── VariantError            the choices do not go together
 
 Errors of ``panecho_model`` stop an export too: a ``CheckpointError``, a ``TaskError``.
 """
@@ -13,7 +13,7 @@ class ExportError(Exception):
     """Anything that stops an export; its text says what to do."""
 
 
-class RepositoryError(ExportError):
+class ExportRepositoryError(ExportError):
     """The model repository cannot be written, or a file of it is not as this package renders it."""
 
 

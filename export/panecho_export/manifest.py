@@ -10,11 +10,11 @@ from importlib.metadata import version
 
 from panecho_model.constants import CLIP_LENGTH, Precision
 from panecho_model.tasks import TASKS, Task
-from panecho_model.weights_identity import NO_WEIGHTS, Weights
+from panecho_model.weights_identity import NO_WEIGHTS, WeightsIdentity
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parity:
+class ExportParity:
     """How far the exported model was from the eager FP32 model on the clips it was validated with.
 
     Attributes:
@@ -38,7 +38,7 @@ class Parity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
+class ExportManifest:
     """What a repository serves, and how it was made.
 
     Attributes:
@@ -51,20 +51,20 @@ class Manifest:
         parity: None before an export.
     """
 
-    weights: Weights = NO_WEIGHTS
+    weights: WeightsIdentity = NO_WEIGHTS
     tasks: tuple[Task, ...] = TASKS
     precision: Precision = "fp32"
     clip_length: int = CLIP_LENGTH
     versions: Mapping[str, str]
     exported: str | None = None
-    parity: Parity | None = None
+    parity: ExportParity | None = None
 
     def to_json(self) -> str:
         """Return the JSON object that the model's metadata holds; of the tasks their keys."""
         return json.dumps(asdict(self) | {"tasks": [task.key for task in self.tasks]})
 
 
-NOT_EXPORTED = Manifest(versions={})
+NOT_EXPORTED = ExportManifest(versions={})
 """Of the repository as it comes with this package."""
 
 

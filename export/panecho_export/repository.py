@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from panecho_export.config_rendering import MODELS, rendered, write
-from panecho_export.errors import RepositoryError
-from panecho_export.manifest import Manifest, Parity, export_date, package_versions
+from panecho_export.errors import ExportRepositoryError
+from panecho_export.manifest import ExportManifest, ExportParity, export_date, package_versions
 from panecho_export.precision import convert
 from panecho_export.torchscript import save, script
 from panecho_export.validation import compare, require_parity, validation_clips
 from panecho_export.variant import Variant
-from panecho_model.architecture import ImageEncoder, PanEcho, WithoutHeads
+from panecho_model.architecture import ImageEncoder, PanEchoModel, WithoutHeads
 from panecho_model.checkpoint import load_model
 from panecho_model.checkpoint_files import read_tensors
 from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS
-from panecho_model.weights_identity import Weights, checkpoint_identity, stand_in_identity
+from panecho_model.weights_identity import WeightsIdentity, checkpoint_identity, stand_in_identity
 
 MODEL_FILE = Path("1/model.pt")
 DEFAULT = Variant()
@@ -34,7 +34,7 @@ def source_repository() -> Path:
     for candidate in candidates:
         if (candidate / "panecho" / "config.pbtxt").is_file():
             return candidate
-    raise RepositoryError(f"{candidates[0]}: missing from this installation; install panecho-triton again.")
+    raise ExportRepositoryError(f"{candidates[0]}: missing from this installation; install panecho-triton again.")
 
 
 def copy_repository(target: Path, models: Sequence[str] = MODELS) -> None:
@@ -44,7 +44,9 @@ def copy_repository(target: Path, models: Sequence[str] = MODELS) -> None:
         shutil.copytree(source_repository() / model, target / model, dirs_exist_ok=True, ignore=ignored)
 
 
-def export_weights(tensors: dict[str, Tensor], identity: Weights, target: Path, variant: Variant = DEFAULT) -> Manifest:
+def export_weights(
+    tensors: dict[str, Tensor], identity: WeightsIdentity, target: Path, variant: Variant = DEFAULT
+) -> ExportManifest:
     """Make ``target`` servable with ``tensors``, given under their released names.
 
     Returns:
@@ -62,7 +64,7 @@ def export_weights(tensors: dict[str, Tensor], identity: Weights, target: Path, 
         modules["image_encoder"], parity = _image_encoder(model, clips)
     if variant.has_backbone:
         modules["backbone"], parity = _backbone(model, clips, variant)
-    manifest = Manifest(
+    manifest = ExportManifest(
         weights=identity,
         tasks=variant.heads,
         precision=variant.precision,
@@ -75,7 +77,9 @@ def export_weights(tensors: dict[str, Tensor], identity: Weights, target: Path, 
     return manifest
 
 
-def _backbone(model: PanEcho, clips: Sequence[Tensor], variant: Variant) -> tuple[torch.jit.ScriptModule, Parity]:
+def _backbone(
+    model: PanEchoModel, clips: Sequence[Tensor], variant: Variant
+) -> tuple[torch.jit.ScriptModule, ExportParity]:
     exported = convert(model, variant.precision)
     eager, exported = (model, exported) if variant.heads else (WithoutHeads(model), WithoutHeads(exported))
     scripted = script(exported)
@@ -84,7 +88,7 @@ def _backbone(model: PanEcho, clips: Sequence[Tensor], variant: Variant) -> tupl
     return scripted, parity
 
 
-def _image_encoder(model: PanEcho, clips: Sequence[Tensor]) -> tuple[torch.jit.ScriptModule, Parity]:
+def _image_encoder(model: PanEchoModel, clips: Sequence[Tensor]) -> tuple[torch.jit.ScriptModule, ExportParity]:
     encoder = ImageEncoder(model)
     scripted = script(encoder)
     parity = compare(encoder, scripted, [batch[0] for batch in clips], ())
@@ -96,13 +100,15 @@ def _require_no_other_models(target: Path, models: Sequence[str]) -> None:
     """Refuse a target with models of an earlier export that this one would leave as they are."""
     others = [model for model in MODELS if model not in models and (target / model).exists()]
     if others:
-        raise RepositoryError(
+        raise ExportRepositoryError(
             f"{target} holds models of another export ({', '.join(others)}), which would stay as they are; "
             "remove it, or give another --model-repository."
         )
 
 
-def _write(target: Path, models: Sequence[str], manifest: Manifest, modules: dict[str, torch.jit.ScriptModule]) -> None:
+def _write(
+    target: Path, models: Sequence[str], manifest: ExportManifest, modules: dict[str, torch.jit.ScriptModule]
+) -> None:
     """Write everything beside ``target``, then move it into place file by file."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,14 +120,14 @@ def _write(target: Path, models: Sequence[str], manifest: Manifest, modules: dic
                 save(module, staged / model / MODEL_FILE)
             shutil.copytree(staged, target, dirs_exist_ok=True, copy_function=os.replace)
     except (OSError, RuntimeError) as error:  # torch says so when it cannot write
-        raise RepositoryError(f"{target}: cannot be written: {error}") from error
+        raise ExportRepositoryError(f"{target}: cannot be written: {error}") from error
 
 
-def export_checkpoint(checkpoint: Path, target: Path, variant: Variant = DEFAULT) -> Manifest:
+def export_checkpoint(checkpoint: Path, target: Path, variant: Variant = DEFAULT) -> ExportManifest:
     """Make ``target`` servable from a checkpoint file in the released format; see ``export_weights``."""
     return export_weights(read_tensors(checkpoint), checkpoint_identity(checkpoint), target, variant)
 
 
-def export_stand_in(seed: int, target: Path, variant: Variant = DEFAULT) -> Manifest:
+def export_stand_in(seed: int, target: Path, variant: Variant = DEFAULT) -> ExportManifest:
     """Make ``target`` servable with stand-in weights of ``seed``, regression biases at the training means."""
     return export_weights(with_training_means(stand_in_weights(seed)), stand_in_identity(seed), target, variant)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from panecho_export.errors import ValidationError
-from panecho_export.manifest import Parity
+from panecho_export.manifest import ExportParity
 from panecho_model.constants import BOUNDS, FRAME_SIZE, MAX_CLIPS, Bounds, Precision
 from panecho_model.tasks import Kind, Task
 
@@ -57,7 +57,7 @@ def _clips_of_file(path: Path, clip_length: int) -> Tensor:
     return torch.from_numpy(study.clips)
 
 
-def compare(eager: nn.Module, exported: nn.Module, batches: Sequence[Tensor], heads: Sequence[Task]) -> Parity:
+def compare(eager: nn.Module, exported: nn.Module, batches: Sequence[Tensor], heads: Sequence[Task]) -> ExportParity:
     """Return how far ``exported`` is from ``eager``.
 
     Args:
@@ -69,7 +69,7 @@ def compare(eager: nn.Module, exported: nn.Module, batches: Sequence[Tensor], he
     expected, actual = _outputs(eager, batches), _outputs(exported, batches)
     pairs = zip(_reported(expected, heads).items(), _reported(actual, heads).values(), strict=True)
     differences = {name: float((a - b).abs().max()) for (name, a), b in pairs}
-    return Parity(clips=len(expected[-1]), embedding=differences.pop("embedding"), tasks=differences)
+    return ExportParity(clips=len(expected[-1]), embedding=differences.pop("embedding"), tasks=differences)
 
 
 def _outputs(model: nn.Module, batches: Sequence[Tensor]) -> list[Tensor]:
@@ -85,7 +85,7 @@ def _reported(outputs: Sequence[Tensor], heads: Sequence[Task]) -> dict[str, Ten
     return values | {"embedding": outputs[-1]}
 
 
-def require_parity(parity: Parity, heads: Sequence[Task], precision: Precision) -> None:
+def require_parity(parity: ExportParity, heads: Sequence[Task], precision: Precision) -> None:
     """Refuse a model that is further from the eager one than ``BOUNDS`` allows for its precision.
 
     Raises:

@@ -8,7 +8,7 @@ from locust.runners import MasterRunner
 
 from load_tests.locust_session.session import Session
 from load_tests.stages.plans import Plan
-from load_tests.stages.stages import Measured, Stage, Window, measure
+from load_tests.stages.stages import MeasuredStage, Stage, Window, measure
 
 WORKERS_REPORT_SECONDS = 4.0
 """Workers report every 3 seconds: so much later the master knows what they saw."""
@@ -23,7 +23,7 @@ class PlannedShape(LoadTestShape):
         super().__init__()  # type: ignore[no-untyped-call] # Locust's
         self._plan = plan
         self._session = session
-        self._measured: list[Measured] = []
+        self._measured: list[MeasuredStage] = []
         self._stage: Stage | None = None
         self._begun: float | None = None
         self._ending = False
@@ -86,7 +86,7 @@ class PlannedShape(LoadTestShape):
             self._stage = Stage(label="end", level=0, seconds=self._session.options.drain_seconds, judged=False)
         self._change = max(1, before, self._users())
 
-    def _say(self, stage: Measured) -> None:
+    def _say(self, stage: MeasuredStage) -> None:
         closed = self._is_closed
         verdict = "sustained" if self._session.thresholds.sustained.holds(stage, closed=closed) else "too much"
         load = f"{stage.level:g} users" if closed else f"{stage.offered:.2f}/s due"

@@ -14,7 +14,7 @@ from load_tests.report.triton_statistics import Counters, Sample, between
 from load_tests.requests.outcomes import GOOD
 from load_tests.stages.knee import find_knee, knee_was_passed
 from load_tests.stages.recording import Record
-from load_tests.stages.stages import Measured, Window, measure, percentile
+from load_tests.stages.stages import MeasuredStage, Window, measure, percentile
 from load_tests.stages.thresholds import Sustained, Thresholds, judge
 
 FORMAT = 1
@@ -85,14 +85,14 @@ def summarise(run: LoadTestRun) -> Results:
     }
 
 
-def _judged(run: LoadTestRun, stages: Sequence[Measured], knee: Measured | None) -> list[Measured]:
+def _judged(run: LoadTestRun, stages: Sequence[MeasuredStage], knee: MeasuredStage | None) -> list[MeasuredStage]:
     """Return the stages that must keep the thresholds: of a ramp, those up to the knee."""
     if run.about["options"]["load_shape"] != "ramp":
         return list(stages)
     return [stage for stage in stages if knee and stage.offered <= knee.offered]
 
 
-def _stage(stage: Measured, sustained: Sustained, run: LoadTestRun) -> dict[str, Any]:
+def _stage(stage: MeasuredStage, sustained: Sustained, run: LoadTestRun) -> dict[str, Any]:
     return asdict(stage) | {
         "offered": stage.offered,
         "throughput": stage.throughput,

@@ -7,11 +7,11 @@ within their limits; ``thresholds.toml`` has the numbers.
 
 from collections.abc import Sequence
 
-from load_tests.stages.stages import Measured
+from load_tests.stages.stages import MeasuredStage
 from load_tests.stages.thresholds import Sustained
 
 
-def find_knee(stages: Sequence[Measured], sustained: Sustained, *, closed: bool = False) -> Measured | None:
+def find_knee(stages: Sequence[MeasuredStage], sustained: Sustained, *, closed: bool = False) -> MeasuredStage | None:
     """Return the stage at the knee; None when the lightest load was too much already.
 
     Args:
@@ -28,6 +28,6 @@ def find_knee(stages: Sequence[Measured], sustained: Sustained, *, closed: bool 
     return knee
 
 
-def knee_was_passed(stages: Sequence[Measured], sustained: Sustained, *, closed: bool = False) -> bool:
+def knee_was_passed(stages: Sequence[MeasuredStage], sustained: Sustained, *, closed: bool = False) -> bool:
     """Tell whether any stage was not sustained: else the knee lies above what was tried."""
     return any(not sustained.holds(stage, closed=closed) for stage in stages if stage.arrivals)

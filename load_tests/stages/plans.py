@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from load_tests.stages.stages import Measured, Stage
+from load_tests.stages.stages import MeasuredStage, Stage
 from load_tests.stages.thresholds import Sustained
 
 SEARCH_SECONDS = 8.0
@@ -35,13 +35,13 @@ class PlanSettings:
     sustained: Sustained
 
 
-Plan: TypeAlias = Callable[[Sequence[Measured]], Stage | None]
+Plan: TypeAlias = Callable[[Sequence[MeasuredStage]], Stage | None]
 """From the stages measured so far to the next one; None ends the test."""
 
 
 def make_plan(shape: str, settings: PlanSettings) -> Plan:
     """Return the plan of a shape."""
-    plans: dict[str, Callable[[Sequence[Measured], PlanSettings], Stage | None]] = {
+    plans: dict[str, Callable[[Sequence[MeasuredStage], PlanSettings], Stage | None]] = {
         "ramp": ramp,
         "step": step,
         "spike": spike,
@@ -51,7 +51,7 @@ def make_plan(shape: str, settings: PlanSettings) -> Plan:
     return lambda measured: plans[shape](measured, settings)
 
 
-def ramp(measured: Sequence[Measured], settings: PlanSettings) -> Stage | None:
+def ramp(measured: Sequence[MeasuredStage], settings: PlanSettings) -> Stage | None:
     """Double the rate in short stages until one is not sustained, then go up finely from the last that was.
 
     It ends after two fine stages in a row that were not sustained.
@@ -76,7 +76,7 @@ def ramp(measured: Sequence[Measured], settings: PlanSettings) -> Stage | None:
 
 
 def _lower(
-    measured: Sequence[Measured], sustained: Sequence[bool], base: float, settings: PlanSettings
+    measured: Sequence[MeasuredStage], sustained: Sequence[bool], base: float, settings: PlanSettings
 ) -> Stage | None:
     """Go down from the first fine stage, which was too much, to one that is not."""
     if any(sustained) or len(sustained) > len(LOWER_LEVELS):
@@ -86,7 +86,7 @@ def _lower(
     return _stage("ramp", base * LOWER_LEVELS[len(sustained) - 1], settings)
 
 
-def _search(measured: Sequence[Measured], settings: PlanSettings) -> Stage | None:
+def _search(measured: Sequence[MeasuredStage], settings: PlanSettings) -> Stage | None:
     searched = _of(measured, "search")
     seconds = min(SEARCH_SECONDS, settings.stage_seconds)
     if not searched:
@@ -99,18 +99,18 @@ def _search(measured: Sequence[Measured], settings: PlanSettings) -> Stage | Non
     return _stage("search", last.level * 2, settings, seconds)
 
 
-def step(measured: Sequence[Measured], settings: PlanSettings) -> Stage | None:
+def step(measured: Sequence[MeasuredStage], settings: PlanSettings) -> Stage | None:
     """Go up in equal steps: the rate, twice the rate, three times the rate."""
     number = len(measured) + 1
     return _stage("step", settings.rate * number, settings) if number <= settings.stages else None
 
 
-def spike(measured: Sequence[Measured], settings: PlanSettings) -> Stage | None:
+def spike(measured: Sequence[MeasuredStage], settings: PlanSettings) -> Stage | None:
     """Before, at the rate; during, at `factor` times that; after, at the rate again: does it recover?"""
     return _spike(measured, settings, settings.rate, settings.factor)
 
 
-def _spike(measured: Sequence[Measured], settings: PlanSettings, rate: float, factor: float) -> Stage | None:
+def _spike(measured: Sequence[MeasuredStage], settings: PlanSettings, rate: float, factor: float) -> Stage | None:
     labels = [stage.label for stage in measured]
     if "before" not in labels:
         return _stage("before", rate, settings)
@@ -120,12 +120,12 @@ def _spike(measured: Sequence[Measured], settings: PlanSettings, rate: float, fa
     return _stage("after", rate, settings, judged=False) if "after" not in labels else None
 
 
-def soak(measured: Sequence[Measured], settings: PlanSettings) -> Stage | None:
+def soak(measured: Sequence[MeasuredStage], settings: PlanSettings) -> Stage | None:
     """Keep to one rate, stage after stage, so that a drift shows."""
     return _stage("soak", settings.rate, settings) if len(measured) < settings.stages else None
 
 
-def overload(measured: Sequence[Measured], settings: PlanSettings) -> Stage | None:
+def overload(measured: Sequence[MeasuredStage], settings: PlanSettings) -> Stage | None:
     """Find out what the server can do, then a spike of three times that, from half of it and back to half."""
     if not _of(measured, "before"):
         searching = _search(measured, settings)
@@ -135,7 +135,7 @@ def overload(measured: Sequence[Measured], settings: PlanSettings) -> Stage | No
     return _spike(measured, settings, capacity / 2, 2 * OVERLOAD)
 
 
-def _of(measured: Sequence[Measured], label: str) -> list[Measured]:
+def _of(measured: Sequence[MeasuredStage], label: str) -> list[MeasuredStage]:
     return [stage for stage in measured if stage.label == label]
 
 

@@ -38,7 +38,7 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasuredStage:
     """What a window saw. Times are seconds, rates are per second.
 
     Latencies are those of the requests that were due in the window, from when they were due, whenever they were
@@ -90,7 +90,7 @@ class Measured:
         return self.errors / self.arrivals if self.arrivals else 0.0
 
 
-def measure(window: Window, records: Iterable[Record], pending: Sequence[float], now: float) -> Measured:
+def measure(window: Window, records: Iterable[Record], pending: Sequence[float], now: float) -> MeasuredStage:
     """Measure a window.
 
     Args:
@@ -104,7 +104,7 @@ def measure(window: Window, records: Iterable[Record], pending: Sequence[float],
     waiting = [now - scheduled for scheduled in pending if window.begin <= scheduled < window.end]
     good = [record.latency for record in due if record.kind in GOOD] + waiting
     rejected = [record.latency for record in due if record.kind == QUEUE_FULL]
-    return Measured(
+    return MeasuredStage(
         label=window.stage.label,
         level=window.stage.level,
         judged=window.stage.judged,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from load_tests.requests.errors import LoadTestError
-from load_tests.stages.stages import Measured
+from load_tests.stages.stages import MeasuredStage
 
 DEFAULT_FILE = Path(__file__).parents[1] / "thresholds.toml"
 
@@ -21,7 +21,7 @@ class Sustained:
     p95_seconds: float = 2.0
     error_ratio: float = 0.01
 
-    def holds(self, stage: Measured, *, closed: bool = False) -> bool:
+    def holds(self, stage: MeasuredStage, *, closed: bool = False) -> bool:
         """Tell whether a stage was sustained. Closed users wait for their answers, so they always get what they ask."""
         allowed = max(stage.arrivals * (1 - self.throughput_ratio), self.slack_requests)
         return (
@@ -98,7 +98,7 @@ def _read(kind: type[T], table: dict[str, Any], path: Path) -> T:
     return kind(**table)
 
 
-def judge(required: Required, stages: Sequence[Measured]) -> list[Verdict]:
+def judge(required: Required, stages: Sequence[MeasuredStage]) -> list[Verdict]:
     """Judge the stages that must keep the thresholds."""
     judged = [stage for stage in stages if stage.judged]
     errors = [stage.error_ratio for stage in judged]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from panecho_export.config_rendering import tasks_json
-from panecho_export.manifest import Manifest, package_versions
+from panecho_export.manifest import ExportManifest, package_versions
 from panecho_export.precision import best_precision, convert
 from panecho_local.backbone import Backbone
 from panecho_local.pipeline import Pipeline
@@ -20,7 +20,7 @@ from panecho_model.errors import InputError
 from panecho_model.released_file import fetch_released
 from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS, Task, find_tasks
-from panecho_model.weights_identity import Weights, checkpoint_identity, stand_in_identity
+from panecho_model.weights_identity import WeightsIdentity, checkpoint_identity, stand_in_identity
 from panecho_postprocessing.aggregation import heads_of
 from panecho_preprocessing import available_cores
 
@@ -61,7 +61,7 @@ def load_pipeline(
     )
 
 
-def _weights(checkpoint: str | Path | None, stand_in: int | None) -> tuple[dict[str, Tensor], Weights]:
+def _weights(checkpoint: str | Path | None, stand_in: int | None) -> tuple[dict[str, Tensor], WeightsIdentity]:
     if checkpoint is not None and stand_in is not None:
         raise InputError("checkpoint and stand_in are both given; choose one: real weights or stand-ins.")
     if stand_in is not None:
@@ -81,6 +81,6 @@ def _device(device: str | torch.device | None) -> torch.device:
     return place
 
 
-def _description(identity: Weights, tasks: tuple[Task, ...], precision: Precision) -> dict[str, str]:
-    manifest = Manifest(weights=identity, tasks=tasks, precision=precision, versions=package_versions())
+def _description(identity: WeightsIdentity, tasks: tuple[Task, ...], precision: Precision) -> dict[str, str]:
+    manifest = ExportManifest(weights=identity, tasks=tasks, precision=precision, versions=package_versions())
     return {"tasks": tasks_json(tasks), "weights": identity.to_json(), "manifest": manifest.to_json()}

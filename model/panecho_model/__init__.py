@@ -1,10 +1,18 @@
 """PanEcho in PyTorch: task table, architecture, checkpoint format, released weights and the published call.
 
+- ``PanEcho``: the published call (``hub``).
+- ``tasks``: ``TASKS``, the 40 heads (``Task``), and ``find_tasks``.
+- ``constants``: the published model's numbers, each named once.
+- ``architecture``: ``PanEchoModel``, and its parts ``WithoutHeads`` and ``ImageEncoder``.
+- ``checkpoint``, ``checkpoint_files``, ``released_file``, ``stand_in``: weights, from files or random.
+- ``weights_identity``: ``WeightsIdentity``, which weights a model holds.
+- ``errors``: ``ModelError`` and what derives from it.
+
 Example:
     >>> from panecho_model import PanEcho
     >>> model = PanEcho(pretrained=True)
 
-``panecho_model.tasks`` and ``panecho_model.constants`` need no PyTorch; the rest is imported when it is used.
+``tasks``, ``constants``, ``weights_identity`` and ``errors`` need no PyTorch; the rest is imported when it is used.
 """
 
 from typing import TYPE_CHECKING

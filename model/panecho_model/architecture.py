@@ -99,7 +99,7 @@ class ClipEncoder(nn.Module):
         return encoded.mean(dim=1)
 
 
-class PanEcho(nn.Module):
+class PanEchoModel(nn.Module):
     """The whole model, with the heads of its tasks as one matrix.
 
     Args:
@@ -160,7 +160,7 @@ class ImageEncoder(nn.Module):
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, panecho: PanEcho) -> None:
+    def __init__(self, panecho: PanEchoModel) -> None:
         super().__init__()
         self.image = panecho.encoder.image
         scale, shift = normalisation()

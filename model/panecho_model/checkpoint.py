@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from panecho_model.architecture import PanEcho, frame_positions, position_rates
+from panecho_model.architecture import PanEchoModel, frame_positions, position_rates
 from panecho_model.constants import FEATURES
 from panecho_model.errors import CheckpointError
 from panecho_model.tasks import TASKS, Task
@@ -48,7 +48,7 @@ def released_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
 def released_layout() -> dict[str, tuple[int, ...]]:
     """Return the name and shape of every tensor of a released checkpoint, as this architecture needs them."""
     with torch.device("meta"):
-        model = PanEcho()
+        model = PanEchoModel()
     names = {released_name(f"encoder.{name}"): tensor for name, tensor in model.encoder.state_dict().items()}
     layout = {name: released_shape(name, tensor) for name, tensor in names.items()}
     for task in TASKS:
@@ -84,7 +84,7 @@ def _concatenated_heads(weights: dict[str, Tensor], tasks: Sequence[Task], kind:
     return torch.cat([weights[f"{task.key}_head.1.{kind}"] for task in tasks])
 
 
-def load_model(weights: dict[str, Tensor], tasks: Sequence[Task] = TASKS) -> PanEcho:
+def load_model(weights: dict[str, Tensor], tasks: Sequence[Task] = TASKS) -> PanEchoModel:
     """Return PanEcho in evaluation mode with ``weights``, given under their released names.
 
     Args:
@@ -96,8 +96,8 @@ def load_model(weights: dict[str, Tensor], tasks: Sequence[Task] = TASKS) -> Pan
     """
     check_layout(weights)
     with torch.device("meta"):
-        names = list(PanEcho().encoder.state_dict())
-    model = PanEcho(tasks).eval().requires_grad_(requires_grad=False)
+        names = list(PanEchoModel().encoder.state_dict())
+    model = PanEchoModel(tasks).eval().requires_grad_(requires_grad=False)
     _fill(model.encoder, {name: weights[released_name(f"encoder.{name}")] for name in names})
     _fill(model.heads, {kind: _concatenated_heads(weights, tasks, kind) for kind in ("weight", "bias")})
     return model

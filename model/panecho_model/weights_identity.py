@@ -12,7 +12,7 @@ CHECKPOINT_NOTICE = "Released PanEcho weights are CC BY-NC-SA 4.0. Research use 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weights:
+class WeightsIdentity:
     """Identity of the weights that a repository serves.
 
     Attributes:
@@ -34,16 +34,16 @@ class Weights:
         return json.dumps(asdict(self))
 
 
-NO_WEIGHTS = Weights(name="none", notice="No weights: run `panecho export` to make this repository servable.")
+NO_WEIGHTS = WeightsIdentity(name="none", notice="No weights: run `panecho export` to make this repository servable.")
 
 
-def stand_in_identity(seed: int) -> Weights:
+def stand_in_identity(seed: int) -> WeightsIdentity:
     """Return the identity of the stand-in weights of ``seed``."""
-    return Weights(name=f"stand-in {seed}", stand_in=True, licence="Apache-2.0", notice=STAND_IN_NOTICE)
+    return WeightsIdentity(name=f"stand-in {seed}", stand_in=True, licence="Apache-2.0", notice=STAND_IN_NOTICE)
 
 
-def checkpoint_identity(path: Path) -> Weights:
+def checkpoint_identity(path: Path) -> WeightsIdentity:
     """Return the identity of the checkpoint file ``path``."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Weights(name=path.name, sha256=digest, notice=CHECKPOINT_NOTICE)
+    return WeightsIdentity(name=path.name, sha256=digest, notice=CHECKPOINT_NOTICE)

@@ -1,1 +1,1 @@
-"""From the logits of clips to the predictions of videos and of the study."""
+"""From the logits of clips to the predictions of videos and of the study; see ``aggregation``."""

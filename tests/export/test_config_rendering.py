@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from panecho_export.config_rendering import MODELS, TASKS_JSON, rendered, stale_files
-from panecho_export.errors import RepositoryError
-from panecho_export.manifest import Manifest
+from panecho_export.errors import ExportRepositoryError
+from panecho_export.manifest import ExportManifest
 from panecho_model.constants import MAX_CLIPS, MAX_FRAMES
 from panecho_model.tasks import TASKS, find_tasks
 
@@ -80,13 +80,13 @@ def test_what_is_written_by_hand_stays(copy: Path) -> None:
 def test_missing_marks(copy: Path) -> None:
     path = copy / "backbone/config.pbtxt"
     path.write_text(path.read_text().replace("# end rendered: tensors\n", ""))
-    with pytest.raises(RepositoryError, match=r"backbone/config\.pbtxt: needs one part between"):
+    with pytest.raises(ExportRepositoryError, match=r"backbone/config\.pbtxt: needs one part between"):
         stale_files(copy)
 
 
 def test_missing_model(copy: Path) -> None:
     shutil.rmtree(copy / "postprocessing")
-    with pytest.raises(RepositoryError, match="no such file"):
+    with pytest.raises(ExportRepositoryError, match="no such file"):
         stale_files(copy)
 
 
@@ -109,7 +109,7 @@ def test_adapters_are_thin() -> None:
 
 
 def test_a_few_tasks_and_their_widths(copy: Path) -> None:
-    files = rendered(copy, Manifest(tasks=find_tasks(["EF", "AVStenosis"]), versions={}, clip_length=8))
+    files = rendered(copy, ExportManifest(tasks=find_tasks(["EF", "AVStenosis"]), versions={}, clip_length=8))
     assert [task["key"] for task in json.loads(files[copy / TASKS_JSON])] == ["EF", "AVStenosis"]
     ensemble = files[copy / "panecho/config.pbtxt"]
     outputs = re.findall(r'name: "([^"]*)" data_type: TYPE_FP32 dims: \[ ([^]]*) \]', ensemble)
@@ -127,7 +127,7 @@ def test_a_few_tasks_and_their_widths(copy: Path) -> None:
 
 
 def test_without_heads_nothing_speaks_of_logits(copy: Path) -> None:
-    files = rendered(copy, Manifest(tasks=(), versions={}))
+    files = rendered(copy, ExportManifest(tasks=(), versions={}))
     assert json.loads(files[copy / TASKS_JSON]) == []
     assert not any(re.search(r'"(clip_)?logits"', text) for text in files.values())
     assert 'name: "clip_embedding"' in files[copy / "backbone/config.pbtxt"]

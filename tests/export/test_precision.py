@@ -11,7 +11,7 @@ from torch import Tensor
 from panecho_export.precision import Choice, best_precision, convert
 from panecho_export.torchscript import save, script
 from panecho_export.validation import random_frames
-from panecho_model.architecture import PanEcho
+from panecho_model.architecture import PanEchoModel
 from panecho_model.constants import Precision
 from panecho_preprocessing import ClipOptions, video_clips
 
@@ -40,7 +40,7 @@ def precision(request: pytest.FixtureRequest) -> Precision:
 
 
 @pytest.fixture(scope="module")
-def fast(eager: PanEcho, precision: Precision) -> torch.jit.ScriptModule:
+def fast(eager: PanEchoModel, precision: Precision) -> torch.jit.ScriptModule:
     return script(convert(eager, precision))
 
 
@@ -62,25 +62,25 @@ def assert_within_bounds(actual: Outputs, expected: Outputs, precision: Precisio
 
 @pytest.mark.parametrize("shape", [(1, 16), (1, 1), (3, 5), (2, 17)], ids=str)
 def test_real_clips(
-    eager: PanEcho, fast: torch.jit.ScriptModule, precision: Precision, cine: Path, shape: tuple[int, int]
+    eager: PanEchoModel, fast: torch.jit.ScriptModule, precision: Precision, cine: Path, shape: tuple[int, int]
 ) -> None:
     """One frame, odd lengths, and more images than one pass takes."""
     clips = real_clips(cine, *shape)
     assert_within_bounds(outputs(fast, clips), outputs(eager, clips), precision)
 
 
-def test_fp16_on_real_frames(eager: PanEcho, cine: Path) -> None:
+def test_fp16_on_real_frames(eager: PanEchoModel, cine: Path) -> None:
     """Two frames alone: a CPU computes FP16 in software."""
     clips = real_clips(cine, 1, 2)
     assert_within_bounds(outputs(script(convert(eager, "fp16")), clips), outputs(eager, clips), "fp16")
 
 
-def test_noise(eager: PanEcho, fast: torch.jit.ScriptModule, precision: Precision) -> None:
+def test_noise(eager: PanEchoModel, fast: torch.jit.ScriptModule, precision: Precision) -> None:
     clips = random_frames(2, 3)
     assert_within_bounds(outputs(fast, clips), outputs(eager, clips), precision)
 
 
-def test_clips_do_not_depend_on_their_batch(eager: PanEcho) -> None:
+def test_clips_do_not_depend_on_their_batch(eager: PanEchoModel) -> None:
     clips, fast = random_frames(3, 7), convert(eager, "fp32")
     logits, _ = outputs(fast, clips)
     alone = torch.cat([outputs(fast, clip[None])[0] for clip in clips])
@@ -98,7 +98,7 @@ def test_a_fresh_process_needs_torch_alone(fast: torch.jit.ScriptModule, tmp_pat
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_without_onednn(eager: PanEcho, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onednn(eager: PanEchoModel, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     portable = script(convert(eager, precision))
     assert "mkldnn" not in str(portable.inlined_graph)
@@ -106,7 +106,7 @@ def test_without_onednn(eager: PanEcho, precision: Precision, monkeypatch: pytes
     assert_within_bounds(outputs(portable, clips), outputs(eager, clips), precision)
 
 
-def test_the_model_itself_stays_as_it_is(eager: PanEcho) -> None:
+def test_the_model_itself_stays_as_it_is(eager: PanEchoModel) -> None:
     before = {name: tensor.clone() for name, tensor in eager.state_dict().items()}
     outputs(convert(eager, "bf16"), random_frames(1, 1))
     for name, tensor in eager.state_dict().items():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from panecho_export.config_rendering import stale_files
-from panecho_export.errors import RepositoryError, ValidationError, VariantError
+from panecho_export.errors import ExportRepositoryError, ValidationError, VariantError
 from panecho_export.manifest import export_date
 from panecho_export.repository import copy_repository, export_checkpoint, export_stand_in, source_repository
 from panecho_export.variant import Variant
@@ -70,18 +70,18 @@ def test_a_model_out_of_bounds_is_not_written(monkeypatch: pytest.MonkeyPatch, t
 @pytest.mark.slow
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(RepositoryError, match=r"taken/repository: cannot be written"):
+    with pytest.raises(ExportRepositoryError, match=r"taken/repository: cannot be written"):
         export_stand_in(0, tmp_path / "taken" / "repository", Variant(parts=("image_encoder",)))
     (tmp_path / "repository").mkdir()
     (tmp_path / "repository" / "image_encoder").write_text("a file")
-    with pytest.raises(RepositoryError, match="cannot be written"):
+    with pytest.raises(ExportRepositoryError, match="cannot be written"):
         export_stand_in(0, tmp_path / "repository", Variant(parts=("image_encoder",)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["repository", "taken"]
 
 
 def test_models_of_another_export_are_not_left_beside(tmp_path: Path) -> None:
     copy_repository(tmp_path)
-    with pytest.raises(RepositoryError, match=r"holds models of another export \(panecho, .*postprocessing\)"):
+    with pytest.raises(ExportRepositoryError, match=r"holds models of another export \(panecho, .*postprocessing\)"):
         export_stand_in(0, tmp_path, Variant(parts=("image_encoder",)))
 
 

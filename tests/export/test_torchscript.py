@@ -7,7 +7,7 @@ import torch
 
 from panecho_export.torchscript import save
 from panecho_export.validation import random_frames
-from panecho_model.architecture import ImageEncoder, PanEcho
+from panecho_model.architecture import ImageEncoder, PanEchoModel
 
 
 def largest_difference(model: torch.nn.Module, other: torch.nn.Module, frames: torch.Tensor) -> float:
@@ -16,7 +16,7 @@ def largest_difference(model: torch.nn.Module, other: torch.nn.Module, frames: t
 
 
 @pytest.mark.parametrize(("clips", "clip_length"), [(1, 1), (2, 3), (1, 16), (5, 16), (1, 40)])
-def test_equals_eager(eager: PanEcho, scripted: torch.jit.ScriptModule, clips: int, clip_length: int) -> None:
+def test_equals_eager(eager: PanEchoModel, scripted: torch.jit.ScriptModule, clips: int, clip_length: int) -> None:
     """(5, 16) and (1, 40) with another number of images than one pass takes, (1, 1) with a single one."""
     assert largest_difference(eager, scripted, random_frames(clips, clip_length)) < 1e-5
 
@@ -38,7 +38,7 @@ def test_frames_do_not_depend_on_their_batch(scripted_image_encoder: torch.jit.S
             torch.testing.assert_close(together[index : index + 1], alone, rtol=0, atol=1e-5)
 
 
-def test_clips_do_not_depend_on_their_batch(eager: PanEcho) -> None:
+def test_clips_do_not_depend_on_their_batch(eager: PanEchoModel) -> None:
     clips = random_frames(3, 7)
     with torch.inference_mode():
         together, _ = eager(clips)

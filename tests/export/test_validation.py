@@ -9,7 +9,7 @@ from torch import nn
 
 import panecho_preprocessing
 from panecho_export.errors import ValidationError
-from panecho_export.manifest import Parity
+from panecho_export.manifest import ExportParity
 from panecho_export.validation import allowed_difference, compare, require_parity, validation_clips
 from panecho_model.constants import BOUNDS, CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
 from panecho_model.tasks import TASKS, find_tasks
@@ -42,7 +42,7 @@ def test_differences_are_of_what_the_tasks_report() -> None:
 def test_what_is_within_the_bounds_passes() -> None:
     for precision, bounds in BOUNDS.items():
         found = {task.key: allowed_difference(task, bounds) for task in TASKS}
-        require_parity(Parity(clips=1, embedding=bounds.embedding, tasks=found), TASKS, precision)
+        require_parity(ExportParity(clips=1, embedding=bounds.embedding, tasks=found), TASKS, precision)
 
 
 @pytest.mark.parametrize("precision", list(BOUNDS))
@@ -51,19 +51,19 @@ def test_what_is_outside_is_named_with_its_unit(precision: Precision) -> None:
         found = dict.fromkeys([head.key for head in HEADS], 0.0)
         found[wrong.key] = 1.01 * allowed_difference(wrong, BOUNDS[precision])
         with pytest.raises(ValidationError, match=rf"{precision} model differs .* in {wrong.key} by"):
-            require_parity(Parity(clips=1, embedding=0, tasks=found), HEADS, precision)
+            require_parity(ExportParity(clips=1, embedding=0, tasks=found), HEADS, precision)
 
 
 def test_no_number_is_a_fault() -> None:
     found = dict.fromkeys([head.key for head in HEADS], 0.0)
     with pytest.raises(ValidationError, match="embedding by nan"):
-        require_parity(Parity(clips=1, embedding=math.nan, tasks=found), HEADS, "fp32")
+        require_parity(ExportParity(clips=1, embedding=math.nan, tasks=found), HEADS, "fp32")
 
 
 def test_many_faults_are_counted() -> None:
     found = dict.fromkeys([task.key for task in TASKS], 1e3)
     with pytest.raises(ValidationError, match="and 36 more"):
-        require_parity(Parity(clips=1, embedding=1e3, tasks=found), TASKS, "fp32")
+        require_parity(ExportParity(clips=1, embedding=1e3, tasks=found), TASKS, "fp32")
 
 
 def test_clips_of_a_real_file_are_compared_too(cine: Path) -> None:

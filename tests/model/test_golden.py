@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from panecho_export.precision import convert
 from panecho_export.torchscript import script
 from panecho_export.validation import compare, require_parity
-from panecho_model.architecture import ImageEncoder, PanEcho, WithoutHeads, channel_planes
+from panecho_model.architecture import ImageEncoder, PanEchoModel, WithoutHeads, channel_planes
 from panecho_model.checkpoint import load_model
 from panecho_model.constants import Precision
 from panecho_model.tasks import TASKS, find_tasks
@@ -52,7 +52,7 @@ def test_uint8_clips(model: torch.nn.Module, golden: Golden, clip_length: int) -
 
 
 @pytest.mark.parametrize("clip_length", [8, 16, 32])
-def test_normalised_clips_and_activated_outputs(model: PanEcho, golden: Golden, clip_length: int) -> None:
+def test_normalised_clips_and_activated_outputs(model: PanEchoModel, golden: Golden, clip_length: int) -> None:
     with torch.inference_mode():
         logits, embedding = model.forward_normalised(torch.from_numpy(float_clip(clip_length)))
     assert_close(embedding, golden[f"embedding/{clip_length}"])
@@ -89,7 +89,7 @@ def test_fewer_tasks(weights: dict[str, torch.Tensor], golden: Golden, keys: lis
     assert_close(embedding, golden["embedding/8"])
 
 
-def test_without_heads(eager: PanEcho, golden: Golden) -> None:
+def test_without_heads(eager: PanEchoModel, golden: Golden) -> None:
     with torch.inference_mode():
         (embedding,) = script(WithoutHeads(eager))(torch.from_numpy(uint8_clip(8)))
     assert_close(embedding, golden["uint8_embedding/8"])
@@ -109,7 +109,7 @@ class Published(torch.nn.Module):
 @pytest.mark.slow
 # fp16 takes a CPU a minute; test_precision has it.
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_every_precision_is_within_its_bounds(eager: PanEcho, golden: Golden, precision: Precision) -> None:
+def test_every_precision_is_within_its_bounds(eager: PanEchoModel, golden: Golden, precision: Precision) -> None:
     clips = [torch.from_numpy(uint8_clip(8))]
     require_parity(compare(Published(golden), script(convert(eager, precision)), clips, TASKS), TASKS, precision)
 
@@ -119,6 +119,6 @@ def test_images_are_the_planes_of_one_channel_in_turn() -> None:
     assert channel_planes(clips)[:, :, 0, 0].tolist() == torch.arange(24).view(8, 3).tolist()
 
 
-def test_parameters_of_the_release(eager: PanEcho) -> None:
+def test_parameters_of_the_release(eager: PanEchoModel) -> None:
     fixed_positions = 16 * 768
     assert sum(parameter.numel() for parameter in eager.parameters()) + fixed_positions == 42_063_514

@@ -11,7 +11,7 @@ import tritonclient.grpc as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
-from panecho_model.architecture import PanEcho
+from panecho_model.architecture import PanEchoModel
 from panecho_model.checkpoint import load_model
 from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS
@@ -26,11 +26,11 @@ Client: TypeAlias = triton.InferenceServerClient
 
 
 @pytest.fixture(scope="session")
-def model() -> PanEcho:
+def model() -> PanEchoModel:
     return load_model(with_training_means(stand_in_weights(0)))
 
 
-def as_plain_python(model: PanEcho, repository: Path, files: list[bytes], options: ClipOptions) -> Arrays:
+def as_plain_python(model: PanEchoModel, repository: Path, files: list[bytes], options: ClipOptions) -> Arrays:
     sizes = np.array([len(file) for file in files], np.int64)
     study = preprocess_study(np.frombuffer(b"".join(files), np.uint8), sizes, options, max_clips=128)
     with torch.inference_mode():
@@ -53,7 +53,7 @@ def assert_same(actual: Arrays, expected: Arrays) -> None:
 
 @pytest.mark.slow
 def test_equals_the_same_steps_as_plain_python(
-    client: Client, model: PanEcho, repository: Path, cine: Path, colour_cine: bytes
+    client: Client, model: PanEchoModel, repository: Path, cine: Path, colour_cine: bytes
 ) -> None:
     files = [cine.read_bytes(), colour_cine]
     outputs = infer_study(client, triton, files)
@@ -63,7 +63,7 @@ def test_equals_the_same_steps_as_plain_python(
     assert outputs["video_status"].tolist() == [b"ok", b"ok"]
 
 
-def test_equals_plain_python_with_parameters(client: Client, model: PanEcho, repository: Path, cine: Path) -> None:
+def test_equals_plain_python_with_parameters(client: Client, model: PanEchoModel, repository: Path, cine: Path) -> None:
     """From a bare clone too: one shipped cine, other than default parameters."""
     options = ClipOptions(num_clips=2, clip_length=5, frame_stride=3)
     parameters = {"num_clips": 2, "clip_length": 5, "frame_stride": 3}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from panecho_export.torchscript import script
-from panecho_model.architecture import ImageEncoder, PanEcho
+from panecho_model.architecture import ImageEncoder, PanEchoModel
 from panecho_model.checkpoint import load_model
 from panecho_model.stand_in import stand_in_weights
 
@@ -28,17 +28,17 @@ def weights() -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="session")
-def eager(weights: dict[str, Tensor]) -> PanEcho:
+def eager(weights: dict[str, Tensor]) -> PanEchoModel:
     return load_model(weights)
 
 
 @pytest.fixture(scope="session")
-def scripted(eager: PanEcho) -> torch.jit.ScriptModule:
+def scripted(eager: PanEchoModel) -> torch.jit.ScriptModule:
     return script(eager)
 
 
 @pytest.fixture(scope="session")
-def eager_image_encoder(eager: PanEcho) -> ImageEncoder:
+def eager_image_encoder(eager: PanEchoModel) -> ImageEncoder:
     return ImageEncoder(eager)
 
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 from load_tests.stages.knee import find_knee, knee_was_passed
-from load_tests.stages.stages import Measured
+from load_tests.stages.stages import MeasuredStage
 from load_tests.stages.thresholds import Sustained
 
 LIMITS = Sustained(throughput_ratio=0.95, slack_requests=2, p95_seconds=2.0, error_ratio=0.01)
 
 
-def stage(arrivals: int, completions: int, p95: float | None, errors: int = 0, seconds: float = 12.0) -> Measured:
-    return Measured(
+def stage(arrivals: int, completions: int, p95: float | None, errors: int = 0, seconds: float = 12.0) -> MeasuredStage:
+    return MeasuredStage(
         label="ramp",
         level=arrivals / seconds,
         judged=True,
@@ -79,7 +79,7 @@ def test_without_a_stage_that_was_too_much_the_knee_lies_higher() -> None:
         (stage(2, 0, None), False),  # no answer at all
     ],
 )
-def test_sustained(measured: Measured, *, sustained: bool) -> None:
+def test_sustained(measured: MeasuredStage, *, sustained: bool) -> None:
     assert LIMITS.holds(measured) is sustained
 
 

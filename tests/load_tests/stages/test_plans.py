@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from load_tests.stages.knee import find_knee
 from load_tests.stages.plans import PlanSettings, make_plan
-from load_tests.stages.stages import Measured, Stage
+from load_tests.stages.stages import MeasuredStage, Stage
 from load_tests.stages.thresholds import Sustained
 
 SETTINGS = PlanSettings(
@@ -20,13 +20,13 @@ SETTINGS = PlanSettings(
 )
 
 
-def answered_by(capacity: float) -> Callable[[Stage], Measured]:
+def answered_by(capacity: float) -> Callable[[Stage], MeasuredStage]:
     """A server without a backlog from one stage to the next."""
 
-    def answer(stage: Stage) -> Measured:
+    def answer(stage: Stage) -> MeasuredStage:
         seconds = stage.seconds - stage.settle
         late = stage.level > capacity
-        return Measured(
+        return MeasuredStage(
             label=stage.label,
             level=stage.level,
             judged=stage.judged,
@@ -45,16 +45,16 @@ def answered_by(capacity: float) -> Callable[[Stage], Measured]:
     return answer
 
 
-def play(shape: str, capacity: float, settings: PlanSettings = SETTINGS) -> list[Measured]:
+def play(shape: str, capacity: float, settings: PlanSettings = SETTINGS) -> list[MeasuredStage]:
     plan, answer = make_plan(shape, settings), answered_by(capacity)
-    measured: list[Measured] = []
+    measured: list[MeasuredStage] = []
     while (stage := plan(measured)) is not None:
         measured.append(answer(stage))
         assert len(measured) < 100
     return measured
 
 
-def described(stages: list[Measured]) -> list[tuple[str, float]]:
+def described(stages: list[MeasuredStage]) -> list[tuple[str, float]]:
     return [(stage.label, round(stage.level, 3)) for stage in stages]
 
 
@@ -93,7 +93,7 @@ def test_a_ramp_takes_at_most_four_minutes_on_a_machine_that_does_two_requests_a
 def test_a_ramp_goes_down_when_the_search_was_too_lucky() -> None:
     answer, unlucky = answered_by(2.5), answered_by(1.5)
     plan = make_plan("ramp", SETTINGS)
-    measured: list[Measured] = []
+    measured: list[MeasuredStage] = []
     while (stage := plan(measured)) is not None:
         measured.append((answer if stage.label == "search" else unlucky)(stage))
     assert described(measured)[5:] == [("ramp", 2), ("drain", 0), ("ramp", 1.6), ("drain", 0), ("ramp", 1.3)]

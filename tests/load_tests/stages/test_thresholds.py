@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from load_tests.requests.errors import LoadTestError
-from load_tests.stages.stages import Measured
+from load_tests.stages.stages import MeasuredStage
 from load_tests.stages.thresholds import Required, Sustained, judge, read_thresholds
 
-STAGE = Measured(
+STAGE = MeasuredStage(
     label="soak",
     level=1.0,
     judged=True,

@@ -70,7 +70,7 @@ sbom: setup ## Write a CycloneDX bill of materials into build/sbom.json
 
 .PHONY: benchmark
 benchmark: setup ## Compare the preprocessing with pydicom, dcmtk and FFmpeg on the same files
-	$(BIN)/python benchmarks/preprocessing.py
+	$(BIN)/python -m benchmarks.preprocessing
 
 .PHONY: pictures
 pictures: setup ## Draw the pictures of docs/guide/framing.md (FILES=folder with the three cines)
@@ -80,8 +80,7 @@ pictures: setup ## Draw the pictures of docs/guide/framing.md (FILES=folder with
 lint: setup ## Check style, types and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy admin benchmarks/load_generator client export load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
-	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
+	$(BIN)/mypy admin benchmarks client export load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.config_rendering --check model_repository
 

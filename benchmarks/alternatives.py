@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from cines import MEMORY, SampleCine
+from benchmarks.cines import MEMORY, SampleCine
 from panecho_preprocessing import CHANNEL_ORDER, CLIP_LENGTH, CROP, RESIZE, ClipOptions, video_clips
 
 Clips: TypeAlias = NDArray[np.uint8]

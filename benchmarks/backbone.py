@@ -1,6 +1,6 @@
 """Compares the backbone that is served with the published model, eager, as TorchScript and through torch.compile.
 
-python benchmarks/backbone.py [--device cuda] [--rounds 9] [--no-compile]
+python -m benchmarks.backbone [--device cuda] [--rounds 9] [--no-compile]
 
 Clips of 16 frames of a real cine, stand-in weights, one clip and four at once. All variants run in turn, in one run,
 together with a matrix product in bf16 that shows what the machine can do at best. TorchScript is measured as it is
@@ -23,7 +23,8 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from machine import describe_machine
+from benchmarks.machine import describe_machine
+from benchmarks.timing import Times, in_turn
 from panecho_export.manifest import ExportParity
 from panecho_export.precision import convert
 from panecho_export.torchscript import save, script
@@ -34,7 +35,6 @@ from panecho_model.constants import Precision
 from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS
 from panecho_preprocessing import ClipOptions, video_clips
-from timing import Times, in_turn
 
 ROOT = Path(__file__).parents[1]
 CINE = ROOT / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
@@ -224,7 +224,7 @@ def _markdown(machine: dict[str, object], rows: list[Row], left_out: list[str], 
     return [
         "# Backbone: clips of 16 frames to logits",
         "",
-        "    python benchmarks/backbone.py" + ("" if machine["device"] == "cpu" else f" --device {machine['device']}"),
+        "    python -m benchmarks.backbone" + ("" if machine["device"] == "cpu" else f" --device {machine['device']}"),
         "",
         "; ".join(f"{name}: {value}" for name, value in machine.items()) + ".",
         f"{rounds} interleaved rounds; medians. Differences are the largest from eager fp32 on real clips.",

@@ -1,6 +1,6 @@
 """Watches the memory of server and client over thousands of requests of mixed sizes, unusable files among them.
 
-python benchmarks/memory.py [--requests 2000] [--model-repository PATH]
+python -m benchmarks.memory [--requests 2000] [--model-repository PATH]
 
 Prints what each process holds besides files (libraries are not counted, shared memory is counted once) as it goes, and
 how it grew over the second half, when caches are full. Writes benchmarks/results/memory.json.
@@ -16,13 +16,13 @@ from typing import Literal
 
 import numpy as np
 import psutil
+from load_tests.embedded.serving import serving
 from rich.console import Console
 from rich.progress import track
 
-from machine import describe_machine
+from benchmarks.machine import describe_machine
 from panecho_client import ClipOptions, PanEcho, RequestError
 from panecho_server import TritonServer
-from serving import serving
 
 DATA = Path(__file__).parents[1] / "tests/data"
 FILES = ("sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm", "sonosite_h264.mp4", "sonosite_mpeg2.ts", "README.md")
@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--model-repository", type=Path, help="made with stand-in weights when left out")
     arguments = parser.parse_args()
     with ExitStack() as opened:
-        server = opened.enter_context(serving(arguments.model_repository))
+        server = opened.enter_context(serving(arguments.model_repository, Console(stderr=True)))
         panecho = opened.enter_context(PanEcho(server.grpc_url))
         samples = _watch(panecho, server, arguments.requests)
     growth = {name: _growth(samples, name) for name in samples[0] if name != REQUESTS}

@@ -1,6 +1,6 @@
 """What one would write without this project: pydicom, OpenCV and the eager model, as a function and behind FastAPI.
 
-python benchmarks/obvious.py --port 9000    # POST /predict, the bytes of a DICOM file; answers the logits of its clip
+python -m benchmarks.obvious --port 9000    # POST /predict, the bytes of a DICOM file; answers the logits of its clip
 """
 
 import argparse

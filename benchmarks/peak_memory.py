@@ -10,8 +10,8 @@ from typing import Self
 import cv2
 import psutil
 
-from alternatives import variants
-from cines import SampleCine
+from benchmarks.alternatives import variants
+from benchmarks.cines import SampleCine
 
 _SAMPLE_EVERY_S = 0.002
 

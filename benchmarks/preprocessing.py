@@ -1,6 +1,6 @@
 """Compares ours with pydicom, dcmtk, ffmpeg and OpenCV: from the bytes of one file to its clips.
 
-python benchmarks/preprocessing.py [FOLDER] [--rounds 7]
+python -m benchmarks.preprocessing [FOLDER] [--rounds 7]
 
 FOLDER holds the cines that `cines.py` names; without it, they are looked for in shared/data beside the checkout, else
 the one in tests/data is used. All variants run in turn, in one run. Unless a table says otherwise they are held to one
@@ -22,11 +22,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import alternatives
-from alternatives import DCMTK, OPENCV, OURS, OURS_UNMASKED, PYDICOM, Variant, variants
-from cines import KNOWN, SampleCine, as_video, default_folder, find, repeated
-from peak_memory import peak_memory
-from timing import Times, describe_ratio, in_turn
+from benchmarks import alternatives
+from benchmarks.alternatives import DCMTK, OPENCV, OURS, OURS_UNMASKED, PYDICOM, Variant, variants
+from benchmarks.cines import KNOWN, SampleCine, as_video, default_folder, find, repeated
+from benchmarks.peak_memory import peak_memory
+from benchmarks.timing import Times, describe_ratio, in_turn
 
 _TARGETS = {1: 5.0, 4: 3.0}  # number of clips: how many times as fast as pydicom
 _THREADS = (1, 2, 4)

@@ -1,6 +1,6 @@
 """Measures how long a supervised server takes to recover from each fault, with callers at work all the while.
 
-python benchmarks/recovery.py [--rounds 3] [--callers 3] [--model-repository PATH]
+python -m benchmarks.recovery [--rounds 3] [--callers 3] [--model-repository PATH]
 
 In each round a `panecho serve` of its own meets every fault in turn. Prints medians and the worst, and writes
 benchmarks/results/recovery.json and .md.
@@ -21,14 +21,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
+from load_tests.embedded.serving import served_repository
 from rich.console import Console
 from rich.progress import track
 
-from machine import describe_machine
+from benchmarks.machine import describe_machine
 from panecho_client import ClipOptions, Connection, PanEcho, PanEchoError
-from panecho_export.precision import best_precision
-from panecho_export.repository import export_stand_in
-from panecho_export.variant import Variant
 from panecho_server.ports import choose_port
 
 CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
@@ -110,9 +108,7 @@ def main() -> int:
     found: dict[str, list[Recovery]] = {name: [] for name in FAULTS}
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        repository = arguments.model_repository or folder / "repository"
-        if not repository.exists():
-            export_stand_in(0, repository, Variant(precision=best_precision().precision))
+        repository = served_repository(arguments.model_repository, Console(stderr=True))
         for _ in range(arguments.rounds):
             with _serve(repository, folder) as serve:
                 for name in track(FAULTS, "Breaking", console=Console(stderr=True)):
@@ -190,7 +186,7 @@ def _report(found: Mapping[str, list[Recovery]]) -> None:
         [
             "# Recovery",
             "",
-            "`python benchmarks/recovery.py`: medians over the rounds; the longest wait is the worst of all.",
+            "`python -m benchmarks.recovery`: medians over the rounds; the longest wait is the worst of all.",
             "Requests are those under way at the fault or sent in its course.",
             f"Machine: {about}.",
             "",

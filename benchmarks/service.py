@@ -1,6 +1,6 @@
 """Compares the served ensemble with what one would write without it, end to end, from a file to its predictions.
 
-python benchmarks/service.py [--rounds 3] [--seconds 12] [--model-repository PATH] [--file cine.dcm]
+python -m benchmarks.service [--rounds 3] [--seconds 12] [--model-repository PATH] [--file cine.dcm]
 
 One request is one cine and one clip. In every round, in turn: ours over gRPC at 1, 2, 4 and 8 callers, the same model
 behind FastAPI and uvicorn at the same numbers, the obvious script (pydicom, OpenCV, the eager model, in a loop), and
@@ -21,17 +21,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
+from load_tests.embedded.serving import serving
 from rich.console import Console
 from rich.progress import Progress
 from tritonclient.grpc import InferenceServerClient
 
-from load import Load, keep_busy
-from machine import describe_machine
-from obvious import Obvious
+from benchmarks.load import Load, keep_busy
+from benchmarks.machine import describe_machine
+from benchmarks.obvious import Obvious
+from benchmarks.service_report import write_report
 from panecho_client import ClipOptions, Connection, PanEcho
 from panecho_server import TritonServer
-from service_report import write_report
-from serving import serving
 
 CALLERS = (1, 2, 4, 8)
 SAMPLING = ClipOptions(num_clips=1, mask="none")  # the script masks nothing
@@ -48,7 +48,7 @@ def main() -> int:
     arguments = _arguments()
     progress = Console(stderr=True)
     with ExitStack() as opened:
-        server = opened.enter_context(serving(arguments.model_repository))
+        server = opened.enter_context(serving(arguments.model_repository, progress))
         panecho = opened.enter_context(PanEcho(Connection(url=server.grpc_url)))
         fastapi = opened.enter_context(_fastapi())
         script = Obvious().predict

@@ -32,7 +32,7 @@ def _table(results: Mapping[str, Any]) -> str:
     lines = [
         "# Service",
         "",
-        f"`python benchmarks/service.py`, {results['rounds']} rounds of {results['seconds']:g} s each, in turn.",
+        f"`python -m benchmarks.service`, {results['rounds']} rounds of {results['seconds']:g} s each, in turn.",
         f"Each request: {results['file']}, 1 clip of 16 frames.",
         f"Machine: {machine}.",
         "",

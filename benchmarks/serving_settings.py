@@ -1,6 +1,6 @@
 """Compares serving settings on this machine: instances, queue delay, threads.
 
-python benchmarks/serving_settings.py [--rounds 3] [--seconds 8] [--callers 1 4 8]
+python -m benchmarks.serving_settings [--rounds 3] [--seconds 8] [--callers 1 4 8]
 
 Every case is the `cpu` profile with one thing changed, a server of its own; all run at once, and are kept busy in turn.
 One request is one cine and one clip. Prints a table and writes benchmarks/results/serving_settings.json and .md.
@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import track
 
-from load import Load, keep_busy
-from machine import describe_machine
+from benchmarks.load import Load, keep_busy
+from benchmarks.machine import describe_machine
 from panecho_client import ClipOptions, PanEcho
 from panecho_export.config_rendering import rendered, write
 from panecho_export.precision import best_precision
@@ -107,7 +107,7 @@ def _report(loads: Mapping[Key, Load], callers: list[int]) -> None:
     table = [f"| settings | {' | '.join(heads)} |", "|---" * (1 + 3 * len(callers)) + "|", *rows]
     about = ", ".join(f"{name} {value}" for name, value in machine.items())
     text = "\n".join(
-        ["# Serving settings", "", "`python benchmarks/serving_settings.py`", f"Machine: {about}.", "", *table]
+        ["# Serving settings", "", "`python -m benchmarks.serving_settings`", f"Machine: {about}.", "", *table]
     )
     RESULTS.with_suffix(".md").write_text(text + "\n")
     figures = [

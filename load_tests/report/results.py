@@ -1,7 +1,6 @@
 """What came out of a load test, as JSON has it, and as text."""
 
 import json
-import os
 import platform
 import time
 from collections import Counter
@@ -10,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from load_tests.report.machine import cores, processor
 from load_tests.report.triton_statistics import Counters, Sample, between
 from load_tests.requests.outcomes import GOOD
 from load_tests.stages.knee import find_knee, knee_was_passed
@@ -47,13 +47,8 @@ def about(host: str, options: Mapping[str, Any], scenarios: Sequence[str], proce
         "scenarios": list(scenarios),
         "options": dict(options),
         "processes": processes,
-        "load_generator": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
+        "load_generator": f"{processor()}, {cores()} cores, Python {platform.python_version()}",
     }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def summarise(run: LoadTestRun) -> Results:

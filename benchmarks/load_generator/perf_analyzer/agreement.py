@@ -17,7 +17,6 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.load_generator.perf_analyzer.__main__ import input_data, parameters
 from load_tests.embedded.serving import serving
 from load_tests.requests.errors import LoadTestError
 from load_tests.requests.payloads import Sending, single_video
@@ -25,6 +24,8 @@ from load_tests.run import run_locust
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+
+from benchmarks.load_generator.perf_analyzer.__main__ import input_data, parameters
 
 ALLOWED = 0.1
 WINDOWS = 3

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
 
-from panecho_preprocessing.dicom.regions import Box, Region, read_regions, tissue_box
-from panecho_preprocessing.frames import Frame
+from panecho_preprocessing.dicom.regions import read_regions, tissue_box
+from panecho_preprocessing.frames import Box, Frame
 from panecho_preprocessing.framing.framing import find_framing
 from panecho_preprocessing.framing.sector import find_sector
 
@@ -62,39 +62,38 @@ def main() -> None:
         "|---|---|---|---|---|---|---|",
     ]
     for cine in CINES:
-        frames, regions = read(folder / cine.file)
-        cv2.imwrite(str(PICTURES / f"masking-{cine.name}.png"), picture(cine, frames, regions))
-        lines.append(measured(cine, frames, regions))
+        frames, region = read(folder / cine.file)
+        cv2.imwrite(str(PICTURES / f"masking-{cine.name}.png"), picture(cine, frames, region))
+        lines.append(measured(cine, frames, region))
     print("\n".join(lines))  # noqa: T201  # the table is for whoever runs this
 
 
-def read(path: Path) -> tuple[list[Frame], tuple[Region, ...]]:
-    """Decode 8 frames of a JPEG baseline cine, from first to last, and its regions."""
+def read(path: Path) -> tuple[list[Frame], Box | None]:
+    """Decode 8 frames of a JPEG baseline cine, from first to last, and read its region."""
     dataset = dcmread(path)
     count = int(dataset.NumberOfFrames)
     jpegs = list(generate_frames(dataset.PixelData, number_of_frames=count))
     wanted = np.linspace(0, count - 1, 8).round().astype(int)
     frames = [np.asarray(cv2.imdecode(np.frombuffer(jpegs[index], np.uint8), cv2.IMREAD_COLOR)) for index in wanted]
-    return [frame.astype(np.uint8, copy=False) for frame in frames], read_regions(dataset)
+    region = tissue_box(read_regions(dataset), *frames[0].shape[:2])
+    return [frame.astype(np.uint8, copy=False) for frame in frames], region
 
 
-def picture(cine: Cine, frames: list[Frame], regions: tuple[Region, ...]) -> NDArray[np.uint8]:
+def picture(cine: Cine, frames: list[Frame], region: Box | None) -> NDArray[np.uint8]:
     """Draw the steps over what comes out: uint8 [height, width, 3]."""
     shown = frames[len(frames) // 2].copy()
     for box in cine.identifying:
         shown[box.top : box.bottom, box.left : box.right] = _PAINT
-    rows, columns = shown.shape[:2]
+    columns = shown.shape[1]
     with_region, with_sector = shown.copy(), brightened(shown)
-    if (box_found := tissue_box(regions, rows, columns)) is not None:
-        corners = (box_found.left, box_found.top), (box_found.right - 1, box_found.bottom - 1)
+    if region is not None:
+        corners = (region.left, region.top), (region.right - 1, region.bottom - 1)
         cv2.rectangle(with_region, *corners, _RED, columns // 250)
     if (sector := find_sector(frames)) is not None:
         outlines, _ = cv2.findContours(sector.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(with_sector, outlines, -1, _GREEN, columns // 250)
     top = panel(shown, "decoded"), panel(with_region, "header's region"), panel(with_sector, "sector found (x 3)")
-    bottom = [
-        panel(find_framing(frames, regions, policy).apply(shown), policy) for policy in ("auto", "region", "none")
-    ]
+    bottom = [panel(find_framing(frames, region, policy).apply(shown), policy) for policy in ("auto", "region", "none")]
     return np.vstack([np.hstack(top), np.hstack(bottom)])
 
 
@@ -116,20 +115,20 @@ def panel(image: Frame, title: str) -> Frame:
     return np.asarray(framed, dtype=np.uint8)
 
 
-def measured(cine: Cine, frames: list[Frame], regions: tuple[Region, ...]) -> str:
+def measured(cine: Cine, frames: list[Frame], region: Box | None) -> str:
     """Write one line of the table: shares of the frame, pixels of 224 x 224, milliseconds without and with the mask."""
     rows, columns = frames[0].shape[:2]
-    box, sector = tissue_box(regions, rows, columns), find_sector(frames)
-    if box is None or sector is None:
-        return f"| {cine.name} | {box} | {sector is not None} | | | | |"
-    region = (box.bottom - box.top) * (box.right - box.left) / sector.size
-    held = sector[box.top : box.bottom, box.left : box.right].sum() / sector.sum()
-    none, cropped, auto = (find_framing(frames, regions, policy) for policy in ("none", "region", "auto"))
-    standing = [standing_pixels([view.apply(frame) for frame in frames]) for view in (none, cropped, auto)]
-    finding = milliseconds(lambda: find_framing(frames, regions, "auto"))
+    sector = find_sector(frames)
+    if region is None or sector is None:
+        return f"| {cine.name} | {region} | {sector is not None} | | | | |"
+    share = region.height * region.width / sector.size
+    held = sector[region.top : region.bottom, region.left : region.right].sum() / sector.sum()
+    none, cropped, auto = (find_framing(frames, region, policy) for policy in ("none", "region", "auto"))
+    standing = [standing_pixels([framing.apply(frame) for frame in frames]) for framing in (none, cropped, auto)]
+    finding = milliseconds(lambda: find_framing(frames, region, "auto"))
     plain, masked = milliseconds(lambda: none.apply(frames[0])), milliseconds(lambda: auto.apply(frames[0]))
     return (
-        f"| {cine.name} {rows} x {columns} | {region:.0%} | {sector.mean():.1%} | {held:.1%} "
+        f"| {cine.name} {rows} x {columns} | {share:.0%} | {sector.mean():.1%} | {held:.1%} "
         f"| {', '.join(map(str, standing))} | {finding:.1f} | {plain:.2f}, {masked:.2f} |"
     )
 

@@ -1,4 +1,4 @@
-"""From the files of an echocardiography study (DICOM cine, AVI, MP4, MPEG) to the clips that PanEcho reads."""
+"""Turns the files of an echocardiography study (DICOM cine, AVI, MP4, MPEG) into the clips that PanEcho takes."""
 
 from panecho_preprocessing.clips import video_clips
 from panecho_preprocessing.constants import (

@@ -1,4 +1,4 @@
-"""From the bytes of one file to its clips."""
+"""Turns the bytes of one file into clips."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -14,16 +14,16 @@ from panecho_preprocessing.dicom.open_dicom import open_dicom
 from panecho_preprocessing.dicom.quiet_pydicom import quiet_pydicom
 from panecho_preprocessing.errors import PreprocessingError, VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Cine, Frame, FrameReader, WrongFrameCountError
-from panecho_preprocessing.framing.framing import Framing, Mask, find_framing
+from panecho_preprocessing.framing.framing import Framing, find_framing
 from panecho_preprocessing.limits import Limits
-from panecho_preprocessing.options import ClipOptions
+from panecho_preprocessing.options import ClipOptions, Mask
 from panecho_preprocessing.sampling import clip_frames
 from panecho_preprocessing.video import open_video
 
 FileBytes = bytes | memoryview | NDArray[np.uint8]
 
-# So many frames, spread over the whole cine, are looked at to find its sector: what is shown then depends on the file
-# alone and not on the clips asked for. Eight in a row would lose a sixth of the sector of a slow heart.
+# Frames, spread over the whole cine, in which its sector is searched: the framing then depends on the file alone and
+# not on the clips requested. Eight in a row would lose a sixth of the sector of a slow heart.
 _PROBE = 8
 
 
@@ -34,9 +34,9 @@ def video_clips(
 
     Args:
         data: the whole file; it is not copied.
-        options: which clips, and what of each frame is shown.
-        threads: how many frames are decoded at a time; the result is the same.
-        limits: what the file may cost.
+        options: which clips, and how their frames are prepared.
+        threads: number of frames decoded at a time; the result does not depend on it.
+        limits: sizes above which the file is refused.
 
     Returns:
         uint8 [num_clips, clip_length, 224, 224, 3], channels in CHANNEL_ORDER; grey frames have three equal channels.
@@ -49,13 +49,13 @@ def video_clips(
 
 
 def pool(threads: int) -> "nullcontext[None] | ThreadPoolExecutor":
-    """Return what runs `threads` things at a time, as a context; None as its value for one thread, which needs none."""
+    """Return a context whose value is a pool of `threads` threads, or None for one thread."""
     return ThreadPoolExecutor(threads) if threads > 1 else nullcontext()
 
 
 @contextmanager
 def opened(data: FileBytes, limits: Limits) -> Iterator[Cine]:
-    """Open a file; whatever goes wrong with it until it is closed becomes a VideoError.
+    """Open a file; every error until it is closed becomes a VideoError.
 
     Raises:
         VideoError: the file cannot be used.
@@ -94,36 +94,36 @@ def _require_cine(count: int) -> None:
 
 def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | None) -> NDArray[np.uint8]:
     seconds = None if cine.seconds is None else cine.seconds[:count]
-    wanted = clip_frames(count, options, seconds)
-    clips = np.empty((*wanted.shape, CROP, CROP, 3), dtype=np.uint8)
-    for index, image in _images(cine, count, np.unique(wanted).tolist(), options, executor):
-        clips[wanted == index] = image
+    sampled = clip_frames(count, options, seconds)
+    clips = np.empty((*sampled.shape, CROP, CROP, 3), dtype=np.uint8)
+    for index, image in _images(cine, count, np.unique(sampled).tolist(), options, executor):
+        clips[sampled == index] = image
     return clips
 
 
 def _images(
-    cine: Cine, count: int, wanted: list[int], options: ClipOptions, executor: Executor | None
+    cine: Cine, count: int, sampled: list[int], options: ClipOptions, executor: Executor | None
 ) -> Iterator[tuple[int, Frame]]:
-    """Give each frame wanted as the model is shown it, with its index; none is decoded twice at full size."""
+    """Yield each sampled frame as the model sees it, with its index; none is decoded twice at full size."""
     policy: Mask = "none" if cine.is_cropped else options.mask
     probed = [] if policy == "none" else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
     probe = dict(zip(probed, cine.reader.map(_unchanged, probed, executor), strict=True))
-    view = find_framing(list(probe.values()), cine.regions, policy)
+    framing = find_framing(list(probe.values()), cine.tissue, policy)
     reader, factor = cine.reader, 1
     if options.decode_scale == "reduced":
-        reader, factor = _reduced(cine.reader, view)
-    others = [index for index in wanted if index not in probe]
+        reader, factor = _reduced(cine.reader, framing)
+    others = [index for index in sampled if index not in probe]
     return chain(
-        ((index, view.apply(frame)) for index, frame in probe.items() if index in wanted),
-        zip(others, reader.map(view.reduced(factor).apply, others, executor), strict=True),
+        ((index, framing.apply(frame)) for index, frame in probe.items() if index in sampled),
+        zip(others, reader.map(framing.reduced(factor).apply, others, executor), strict=True),
     )
 
 
-def _reduced(reader: FrameReader, view: Framing) -> tuple[FrameReader, int]:
-    """Return a faster reader and its factor, if what the view keeps of its frames is then still to be scaled down."""
+def _reduced(reader: FrameReader, framing: Framing) -> tuple[FrameReader, int]:
+    """Return a faster reader and its factor, if the framed part is then still as large as the model needs."""
     for factor in (4, 2):
         smaller = reader.reduced(factor)
-        if smaller and view.box and min(view.box.height, view.box.width) >= factor * RESIZE:
+        if smaller and framing.box and min(framing.box.height, framing.box.width) >= factor * RESIZE:
             return smaller, factor
     return reader, 1
 

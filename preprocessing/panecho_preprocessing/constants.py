@@ -1,9 +1,9 @@
-"""What the published model fixes, and how much one request may ask for: each number is named once, here."""
+"""Numbers that the published model fixes, and the ranges of a request's options; each is named once, here."""
 
 from typing import Final, Literal
 
 # PanEcho is trained on frames resized to a square of 256 pixels (OpenCV INTER_AREA, aspect ratio not kept), of which
-# it sees a square of 224.
+# it sees the middle square of 224.
 RESIZE: Final = 256
 CROP: Final = 224
 FRAME_BYTES: Final = CROP * CROP * 3
@@ -17,7 +17,7 @@ FRAME_STRIDE: Final = 1
 # the same either way; colour Doppler is not.
 CHANNEL_ORDER: Literal["BGR", "RGB"] = "BGR"
 
-# Positions are a formula, so the weights take any length; the limits only bound what one request can cost.
+# Positions are a formula, so the weights take any length; the limits only bound the cost of one request.
 MAX_CLIP_LENGTH: Final = 64
 MAX_NUM_CLIPS: Final = 32
 MAX_FRAME_STRIDE: Final = 16

@@ -1,4 +1,4 @@
-"""What kind of file this is, from its first bytes: nothing unknown is ever handed to a video library."""
+"""Recognises the kind of a file by its first bytes, so that no unknown file reaches a video library."""
 
 import struct
 from enum import Enum
@@ -6,7 +6,7 @@ from enum import Enum
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
 _MPEG_STARTS = (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")  # program stream, elementary stream
-_TRANSPORT_PACKET = 188  # bytes, each packet beginning with a G (ISO/IEC 13818-1)
+_TRANSPORT_PACKET = 188  # bytes, each packet starting with a G (ISO/IEC 13818-1)
 
 
 class Container(Enum):
@@ -17,9 +17,9 @@ class Container(Enum):
 
 
 def sniff(data: memoryview) -> Container:
-    """Tell DICOM from video.
+    """Distinguish DICOM from video.
 
-    FFmpeg would also open playlists, which can name further files and addresses; so only AVI, MP4 and MPEG pass.
+    FFmpeg would also open playlists, which can name other files and addresses; so only AVI, MP4 and MPEG pass.
 
     Raises:
         VideoError: EMPTY_FILE or NOT_A_VIDEO.
@@ -35,7 +35,7 @@ def sniff(data: memoryview) -> Container:
 
 
 def is_video(data: memoryview) -> bool:
-    """Whether the first bytes are those of an AVI, MP4 or MPEG, which FFmpeg may then open."""
+    """Whether the first bytes are those of an AVI, MP4 or MPEG, which FFmpeg may open."""
     head = bytes(data[:132])
     return _is_avi(head) or _is_mp4(head) or head.startswith(_MPEG_STARTS) or _is_transport_stream(data)
 
@@ -45,7 +45,7 @@ def _is_avi(head: bytes) -> bool:
 
 
 def _is_mp4(head: bytes) -> bool:
-    # The box is a few dozen bytes long; its size begins with a zero, which no playlist (a text) does.
+    # The box is a few dozen bytes long; its size starts with a zero, as no playlist (a text) does.
     return head[:1] == b"\0" and head[4:8] == b"ftyp"
 
 
@@ -54,7 +54,7 @@ def _is_transport_stream(data: memoryview) -> bool:
 
 
 def _starts_like_a_data_set(head: bytes, size: int) -> bool:
-    """Whether a DICOM written without preamble begins here, that is with an element of group 0002 or 0008."""
+    """Whether a DICOM without preamble starts here: with an element of group 0002 or 0008."""
     if len(head) < 8:
         return False
     group, element, length = struct.unpack_from("<HHI", head)

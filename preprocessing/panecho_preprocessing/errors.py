@@ -1,10 +1,10 @@
-"""Everything this package raises on purpose.
+"""The errors of this package.
 
 PreprocessingError
 ├── InvalidRequestError         the request as a whole cannot be answered
 │   └── NoUsableVideoError      none of its files could be used
-├── ShortOfMemoryError          there is no room for its clips now
-├── RequestCancelledError       nobody waits for the answer any more
+├── ShortOfMemoryError          its clips do not fit into memory now
+├── RequestCancelledError       the caller has cancelled it
 └── VideoError                  one file cannot be used; the others can
 
 Messages name a file by its index and say what to do. They hold no value of a DICOM header other than its transfer
@@ -49,11 +49,11 @@ class InvalidRequestError(PreprocessingError, ValueError):
 
 
 class RequestCancelledError(PreprocessingError):
-    """The caller has gone, or waits no longer."""
+    """The caller has cancelled the request, or its deadline has passed."""
 
 
 class ShortOfMemoryError(PreprocessingError):
-    """There is no room for the request's clips now; there may be later."""
+    """The request's clips do not fit into memory now; they may later."""
 
 
 class NoUsableVideoError(InvalidRequestError):

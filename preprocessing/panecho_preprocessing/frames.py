@@ -1,18 +1,35 @@
-"""What every kind of file is turned into before clips are made: a cine of numbered frames."""
+"""A cine: numbered frames, their times and where the image is in them, whatever kind of file they come from."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.dicom.regions import Region
-
 # uint8 [height, width] grey, or [height, width, 3] in OpenCV's order: blue, green, red.
 Frame: TypeAlias = NDArray[np.uint8]
 T = TypeVar("T")
+
+
+class Box(NamedTuple):
+    """Rows `top` to `bottom` and columns `left` to `right` of an image, the last of each not included."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        """Rows inside."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns inside."""
+        return self.right - self.left
 
 
 class FrameReader(Protocol):
@@ -20,15 +37,15 @@ class FrameReader(Protocol):
 
     @property
     def count(self) -> int:
-        """How many frames there are."""
+        """Number of frames."""
 
     def map(self, function: Callable[[Frame], T], indices: Sequence[int], executor: Executor | None) -> Iterator[T]:
-        """Decode the frames asked for, and no others if the file allows it; give what `function` makes of each.
+        """Decode the frames asked for, and no others if the file allows it; yield what `function` makes of each.
 
         Args:
             function: called once for each frame, in any thread.
             indices: ascending, each once, all below `count`.
-            executor: where the work may be done, several frames at a time; None does it here, one by one.
+            executor: runs several frames at a time; None decodes one after the other in this thread.
 
         Raises:
             WrongFrameCountError: there are fewer frames than `count` said.
@@ -48,19 +65,19 @@ class Cine:
 
     Attributes:
         reader: its frames.
-        seconds: float64 [count], when each frame was taken, from 0; None where the file does not tell.
-        regions: what the header says of the image's parts.
-        is_cropped: whether the image is taken as it is: AVI and MP4, as those who prepare them crop and mask them.
+        seconds: float64 [count], time of each frame in seconds, from 0; None where the file holds no times.
+        tissue: the part of the frame that the header calls 2D tissue or colour flow; None where it names none.
+        is_cropped: whether frames are shown as they are: AVI and MP4, which arrive cropped and masked.
     """
 
     reader: FrameReader
     seconds: NDArray[np.float64] | None = None
-    regions: tuple[Region, ...] = ()
+    tissue: Box | None = None
     is_cropped: bool = False
 
 
 class WrongFrameCountError(Exception):
-    """A stream ended early: it holds `count` frames. Never leaves the package; clips are planned again with it."""
+    """A stream ended early: it holds `count` frames. Never leaves the package; clips are planned again."""
 
     def __init__(self, count: int) -> None:
         self.count = count

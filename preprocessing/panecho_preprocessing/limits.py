@@ -1,4 +1,4 @@
-"""What one file and one request may cost. A server's configuration can change each limit."""
+"""Size limits of one file and of one request. A server's configuration can change each of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,20 +7,20 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits of one file, over which its status is TOO_LARGE, and of one request, over which it is refused.
+    """Limits of a file, above which its status is TOO_LARGE, and of a request, above which it is refused.
 
     Attributes:
         max_frame_pixels: rows times columns. The default is a 4K screen capture (4096 x 2160); the largest ultrasound
             frames are about a megapixel.
-        max_video_frames: frames of an AVI, MP4 or MPEG, which can only be reached through those before them. The
+        max_video_frames: frames of an AVI, MP4 or MPEG, each of which is reached only through those before it. The
             default is five minutes at 30 per second.
         max_inflated_bytes: size of a deflated DICOM once inflated; it may grow a thousandfold.
-        max_files: of a request.
-        max_request_bytes: of all files of a request together. The default is half of what gRPC takes.
+        max_files: files of a request.
+        max_request_bytes: bytes of all files of a request together. The default is half of what gRPC takes.
         max_clip_frames: frames of all clips of a request together, 150,528 bytes each. The default is 128 clips of 16
             frames, 308 MB: what one request may hold in the queue of the model.
-        memory_copies: how many times the size of a request's clips must be free in memory before it is begun: copies
-            here, in the server, on their way between models, and what is computed from them. Measured with an embedded
+        memory_copies: how many times the size of a request's clips must be free in memory before it is started: copies
+            here, in the server, on their way between models, and the model's activations. Measured with an embedded
             server: 5.3 to 6.5 times.
     """
 
@@ -34,7 +34,7 @@ class Limits:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> Self:
-        """Read the limits out of a model's configuration; those it does not name keep their defaults.
+        """Read the limits from a model's configuration; those it does not name keep their defaults.
 
         Raises:
             ValueError: a limit is not a whole number above 0; the text names it.

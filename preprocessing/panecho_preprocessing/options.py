@@ -1,11 +1,11 @@
-"""What a request may choose: which clips of a video, what of its frames is shown, and what a bad file does."""
+"""The choices of a request: which clips of a video, the mask of its frames, and what happens to a bad file."""
 
 import difflib
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 from panecho_preprocessing.constants import (
     CLIP_LENGTH,
@@ -17,16 +17,16 @@ from panecho_preprocessing.constants import (
     NUM_CLIPS,
 )
 from panecho_preprocessing.errors import InvalidRequestError
-from panecho_preprocessing.framing.framing import Mask
 
-OnError = Literal["skip", "fail"]
-DecodeScale = Literal["full", "reduced"]
+Mask: TypeAlias = Literal["auto", "region", "none"]
+OnError: TypeAlias = Literal["skip", "fail"]
+DecodeScale: TypeAlias = Literal["full", "reduced"]
 
 _LIMITS = {"num_clips": MAX_NUM_CLIPS, "clip_length": MAX_CLIP_LENGTH, "frame_stride": MAX_FRAME_STRIDE}
 _CHOICES = {"on_error": get_args(OnError), "mask": get_args(Mask), "decode_scale": get_args(DecodeScale)}
 
 
-# Parameters with which Triton's protocol extensions, and HTTP's own, accompany a request.
+# Parameters that Triton's protocol extensions, and its HTTP endpoint, add to a request.
 _TRITONS = {
     "binary_data_output",
     "classification",
@@ -47,13 +47,13 @@ class ClipOptions:
         num_clips: clips taken from each video, evenly spaced.
         clip_length: frames in a clip.
         frame_stride: take every n-th frame of the video.
-        frame_rate: frames per second to which a video is resampled first, nearest frame; None takes its frames as they
-            are, as the published model does.
-        mask: what of a DICOM's frames is shown: its sector ("auto"), its header's region ("region") or all ("none").
-            AVI and MP4 are taken as they are.
+        frame_rate: resample each video to this frame rate first, frames per second, nearest frame; None takes its
+            frames as they are, as the published model does.
+        mask: the part of a DICOM's frames that the model sees: the sector ("auto"), the header's region ("region") or
+            all ("none"). AVI and MP4 are taken as they are.
         decode_scale: decode large JPEG frames at half or a quarter of their size ("reduced") where 256 pixels a side
-            remain of what is shown: about twice as fast, and half a grey level off on average.
-        on_error: leave out a file that cannot be used ("skip") or refuse the request ("fail").
+            remain of the visible part: about twice as fast, and half a grey level off on average.
+        on_error: skip a file that cannot be used ("skip") or refuse the request ("fail").
 
     Raises:
         InvalidRequestError: a value is of the wrong type or out of range.
@@ -77,7 +77,7 @@ class ClipOptions:
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, object]) -> "ClipOptions":
-        """Read the options out of a request's parameters; Triton's own are passed over.
+        """Read the options from a request's parameters; Triton's own are ignored.
 
         Args:
             parameters: name to value, as sent: whole numbers may also come as "4" or 4.0.
@@ -116,7 +116,7 @@ def _check_frame_rate(value: object) -> None:
 
 
 def _number(value: object) -> object:
-    """Turn the text of a number into it; whatever else was sent is left for the check."""
+    """Convert the text of a number; anything else is left for the check."""
     try:
         return float(value) if isinstance(value, str) and math.isfinite(float(value)) else value
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which frames of a video make its clips."""
+"""Chooses the frames of a video that make its clips."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ _SAME = 1e-6
 
 
 def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
-    """First frame of each clip: evenly spaced from the first frame to the last start that fits, ends included.
+    """Return the first frame of each clip: evenly spaced from the first frame to the last start that fits.
 
     A single clip is taken from the middle. A video too short for different starts gives every clip the same one. The
     same video always gives the same starts.
@@ -37,7 +37,7 @@ def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
 def clip_frames(
     frame_count: int, options: ClipOptions, seconds: NDArray[np.float64] | None = None
 ) -> NDArray[np.int64]:
-    """Index of every frame of every clip; a clip that runs past the end of the video repeats the last frame.
+    """Return the index of every frame of every clip; a clip that runs past the end of the video repeats the last frame.
 
     Args:
         frame_count: frames in the video, at least 1.
@@ -58,7 +58,7 @@ def clip_frames(
 
 
 def resampled(seconds: NDArray[np.float64] | None, rate: float) -> NDArray[np.int64]:
-    """Index of the frame nearest to each tick of a clock that runs at `rate` per second, from first frame to last.
+    """Return the index of the frame nearest to each tick of a clock of `rate` per second, from first frame to last.
 
     Example:
         >>> resampled(np.array([0, 0.02, 0.04, 0.06, 0.08]), rate=25)
@@ -67,7 +67,7 @@ def resampled(seconds: NDArray[np.float64] | None, rate: float) -> NDArray[np.in
     if seconds is None:
         raise VideoError(
             VideoErrorCode.NO_FRAME_RATE,
-            "the file does not tell when its frames were taken; leave out frame_rate",
+            "the file holds no times of its frames; leave out frame_rate",
         )
     ticks = np.arange(int(seconds[-1] * rate + _SAME) + 1) / rate
     after = np.searchsorted(seconds, ticks - _SAME).clip(1, len(seconds) - 1)

@@ -1,4 +1,4 @@
-"""From the bytes of one request to the clips of its study."""
+"""Turns the bytes of one request into the clips of its study."""
 
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -29,7 +29,7 @@ class StudyClips:
 
     Attributes:
         clips: uint8 [K, T, 224, 224, 3], C-contiguous, in the order of the files.
-        clip_video: int32 [K], the index of the file each clip comes from.
+        clip_video: int32 [K], the index of the file that each clip comes from.
         video_status: for each of the N files "ok", or "CODE: what is wrong and what to do".
     """
 
@@ -48,22 +48,22 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
     limits: Limits | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> StudyClips:
-    """Make the clips of every file of a request. A file that cannot be used harms no other.
+    """Make the clips of every file of a request. A file that cannot be used does not affect the others.
 
     Args:
         video_bytes: uint8 [total], the files one after another.
         video_sizes: int64 [N], the size of each file.
-        options: which clips of each file, what of its frames is shown, and whether a bad file fails the request.
-        max_clips: how many clips the model takes from one request; each file that opens counts.
-        threads: how many files, and how many frames, are worked on at a time; the result is the same.
-        limits: what each file, and the request, may cost.
-        cancelled: asked before each file whether the work is still wanted.
+        options: which clips of each file, how their frames are prepared, and whether a bad file fails the request.
+        max_clips: number of clips that the model takes from one request; each file that opens counts.
+        threads: number of files, and of frames, processed at a time; the result does not depend on it.
+        limits: sizes above which a file, or the request, is refused.
+        cancelled: called before each file; returns whether the caller has cancelled the request.
 
     Raises:
-        RequestCancelledError: it is not.
-        ShortOfMemoryError: its clips would not fit into the memory that is left.
+        RequestCancelledError: the caller has cancelled the request.
+        ShortOfMemoryError: the clips would not fit into the memory that is left.
         InvalidRequestError: sizes and bytes do not fit, there are too many files, bytes or clips, more clips than
-            memory will ever hold, or a file cannot be used and `options.on_error` is "fail".
+            the memory can ever hold, or a file cannot be used and `options.on_error` is "fail".
         NoUsableVideoError: no file can be used.
     """
     limits = limits or Limits()
@@ -85,7 +85,7 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
 
 
 class _Work:
-    """What the files of one request share: options, limits, and the room that the model has for clips."""
+    """The files of one request: their options, their limits, and the number of clips that the model still takes."""
 
     def __init__(
         self, options: ClipOptions, max_clips: int, files: int, limits: Limits, cancelled: Callable[[], bool]
@@ -110,7 +110,7 @@ class _Work:
             return error
 
     def _take_room(self) -> None:
-        """Refuse before decoding the file whose clips no longer fit."""
+        """Refuse, before it is decoded, the file whose clips no longer fit."""
         with self._lock:
             self._opened += 1
             needed = self._opened * self._options.num_clips
@@ -119,7 +119,7 @@ class _Work:
 
 
 def _require_memory(clip_bytes: int, limits: Limits) -> None:
-    """Refuse before decoding what would not fit: clips of requests that wait for the next model are in memory."""
+    """Refuse clips that would not fit, before decoding: clips that wait for the next model are in memory."""
     memory = read_memory()
     needed = limits.memory_copies * clip_bytes
     if memory is None or needed <= memory.available:
@@ -154,7 +154,7 @@ def _split(video_bytes: NDArray[np.uint8], video_sizes: NDArray[np.int64], limit
     if len(video_bytes) > limits.max_request_bytes:
         raise InvalidRequestError(
             f"video_bytes holds {len(video_bytes)} bytes, the limit of a request is {limits.max_request_bytes}: send "
-            "fewer files, one video per request if need be"
+            "fewer files, or one video per request"
         )
     sizes: list[int] = video_sizes.tolist()
     if not sizes:

@@ -1,4 +1,4 @@
-"""AVI, MP4 and MPEG through OpenCV's FFmpeg."""
+"""Reads AVI, MP4 and MPEG with OpenCV's FFmpeg."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,12 @@ def open_video(data: memoryview, limits: Limits) -> Cine:
 
 
 class VideoFile:
-    """A video's frames. The bytes live in an anonymous file in memory: nothing is written to disk.
+    """A video's frames. The bytes are kept in an anonymous file in memory: nothing is written to disk.
+
+    Attributes:
+        count: number of frames.
+        size: rows and columns of a frame.
+        seconds: float64 [count], time of each frame from the first; None where the file holds no times.
 
     Raises:
         VideoError: UNREADABLE_VIDEO or TOO_LARGE.
@@ -34,13 +39,15 @@ class VideoFile:
         self._file = os.fdopen(os.memfd_create("video"), "wb", buffering=0)
         try:
             _write_all(self._file.fileno(), data)
-            self.count, self.seconds = self._count_packets(limits)
+            with self._opened() as capture:
+                self.size = _frame_size(capture, limits.max_frame_pixels)
+                self.count, self.seconds = _count_packets(capture, limits.max_video_frames)
         except BaseException:
             self.close()
             raise
 
     def map(self, function: Callable[[Frame], T], indices: Sequence[int], _executor: Executor | None) -> Iterator[T]:
-        """Decode one frame after the other, as the stream demands; see `FrameReader.map`."""
+        """Decode one frame after the other, as the stream requires; see `FrameReader.map`."""
         return map(function, self.frames(indices))
 
     def frames(self, indices: Sequence[int]) -> Iterator[Frame]:
@@ -56,7 +63,7 @@ class VideoFile:
                 position = index + 1
 
     def reduced(self, _factor: int) -> None:
-        """FFmpeg decodes at full size only."""
+        """Return None: FFmpeg decodes at full size only."""
 
     def close(self) -> None:
         """Free the memory."""
@@ -74,21 +81,31 @@ class VideoFile:
         finally:
             capture.release()
 
-    def _count_packets(self, limits: Limits) -> tuple[int, NDArray[np.float64] | None]:
-        """Count the frames that are there, without decoding them: containers announce frames they do not hold."""
-        with self._opened() as capture:
-            _check_size(capture, limits.max_frame_pixels)
-            rate = float(capture.get(cv2.CAP_PROP_FPS))
-            capture.set(cv2.CAP_PROP_FORMAT, -1)  # OpenCV's way to ask for undecoded packets
-            count = 0
-            while capture.grab():
-                count += 1
-                if count > limits.max_video_frames:
-                    raise VideoError(
-                        VideoErrorCode.TOO_LARGE,
-                        f"the video has more than {limits.max_video_frames} frames; send the part that shows the heart",
-                    )
-        return count, np.arange(count) / rate if rate > 0 else None
+
+def _frame_size(capture: cv2.VideoCapture, limit: int) -> tuple[int, int]:
+    """Return rows and columns of a frame."""
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > limit:
+        raise VideoError(
+            VideoErrorCode.TOO_LARGE,
+            f"frames of {width} x {height} pixels are over the limit of {limit} pixels; scale them down",
+        )
+    return height, width
+
+
+def _count_packets(capture: cv2.VideoCapture, limit: int) -> tuple[int, NDArray[np.float64] | None]:
+    """Count the frames that the file holds, without decoding them: containers announce frames they do not hold."""
+    rate = float(capture.get(cv2.CAP_PROP_FPS))
+    capture.set(cv2.CAP_PROP_FORMAT, -1)  # OpenCV's way to ask for undecoded packets
+    count = 0
+    while capture.grab():
+        count += 1
+        if count > limit:
+            raise VideoError(
+                VideoErrorCode.TOO_LARGE,
+                f"the video has more than {limit} frames; send the part that shows the heart",
+            )
+    return count, np.arange(count) / rate if rate > 0 else None
 
 
 def _frame_at(capture: cv2.VideoCapture, position: int, index: int) -> Frame:
@@ -100,15 +117,6 @@ def _frame_at(capture: cv2.VideoCapture, position: int, index: int) -> Frame:
     if not decoded:
         raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"frame {index} cannot be decoded")
     return np.asarray(frame, dtype=np.uint8)
-
-
-def _check_size(capture: cv2.VideoCapture, limit: int) -> None:
-    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    if width * height > limit:
-        raise VideoError(
-            VideoErrorCode.TOO_LARGE,
-            f"frames of {width} x {height} pixels are over the limit of {limit} pixels; scale them down",
-        )
 
 
 def _write_all(descriptor: int, data: memoryview) -> None:

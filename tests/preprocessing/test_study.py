@@ -15,8 +15,8 @@ from panecho_preprocessing import (
     preprocess_study,
     video_clips,
 )
-from panecho_preprocessing.framing.framing import Mask
 from panecho_preprocessing.host.memory import read_memory
+from panecho_preprocessing.options import Mask
 
 TWO = ClipOptions(num_clips=2)
 

@@ -1,4 +1,4 @@
-"""What preprocessing tells Prometheus, beside what Triton says of every model. No label holds anything of a file."""
+"""Metrics of preprocessing for Prometheus, in addition to Triton's own. No label holds a value from a file."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -40,7 +40,7 @@ class TritonPythonModel:
         cv2.setNumThreads(1)  # several frames at a time, each in one thread
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer each request by itself."""
+        """Answer each request separately."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed

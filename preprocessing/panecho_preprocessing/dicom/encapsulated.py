@@ -1,4 +1,4 @@
-"""Compressed pixel data: which fragments make which frame (DICOM PS3.5 A.4)."""
+"""Compressed pixel data: finds the fragments of each frame (DICOM PS3.5 A.4)."""
 
 import itertools
 import struct
@@ -23,15 +23,15 @@ class _Item(NamedTuple):
 def split_frames(header: Header, starts_frame: Callable[[memoryview], bool]) -> list[EncodedFrame]:
     """Find every complete frame in one walk over the fragments' headers, without copying.
 
-    Offset tables and NumberOfFrames are often missing and sometimes wrong, so each is believed only where it agrees
-    with the fragments that are there; otherwise a frame begins wherever `starts_frame` sees one begin.
+    Offset tables and NumberOfFrames are often missing and sometimes wrong, so each is used only where it agrees with
+    the fragments; otherwise a frame starts wherever `starts_frame` recognises one.
 
     Args:
         header: a file with compressed pixel data.
-        starts_frame: whether a fragment begins a frame of this compression.
+        starts_frame: whether a fragment is the first of a frame of this compression.
 
     Returns:
-        The fragments of each frame. Fragments that the end of the file cuts off are left out.
+        The fragments of each frame. Fragments cut off by the end of the file are left out.
     """
     table, *fragments = list(_items(header.pixels)) or [_Item(0, memoryview(b""))]
     starts = _frame_starts(header, table, fragments, starts_frame)
@@ -40,17 +40,17 @@ def split_frames(header: Header, starts_frame: Callable[[memoryview], bool]) -> 
 
 
 def concatenate(header: Header) -> memoryview:
-    """Return what all fragments hold together: a video's stream, which belongs to no frame in particular."""
+    """Return all fragments joined: the stream of a video, which is not divided into frames."""
     return joined([item.value for item in _items(header.pixels)][1:])
 
 
 def joined(fragments: EncodedFrame) -> memoryview:
-    """Return what fragments hold together; a single one, as most frames are, is not copied."""
+    """Return fragments joined; a single one, as most frames have, is not copied."""
     return fragments[0] if len(fragments) == 1 else memoryview(b"".join(fragments))
 
 
 def _items(data: memoryview) -> Iterator[_Item]:
-    """Walk the items up to the delimiter, or to where the data ends or stops making sense."""
+    """Yield the items up to the delimiter, or to the end of the data, or to what is not an item."""
     position = 0
     while position + 8 <= len(data):
         group, element, length = struct.unpack_from("<HHI", data, position)
@@ -64,7 +64,7 @@ def _items(data: memoryview) -> Iterator[_Item]:
 def _frame_starts(
     header: Header, table: _Item, fragments: Sequence[_Item], starts_frame: Callable[[memoryview], bool]
 ) -> list[int]:
-    """Tell which fragments begin a frame."""
+    """Return the numbers of the fragments that start a frame."""
     first = table.position + 8 + len(table.value)  # offsets in both tables count from here (PS3.3 C.7.6.3.1.8)
     extended = header.dataset.get("ExtendedOffsetTable") or b""
     for offsets in (_offsets(extended, "<u8"), _offsets(table.value, "<u4")):
@@ -82,7 +82,7 @@ def _offsets(table: bytes | memoryview, dtype: str) -> list[int]:
 
 
 def _starts_at(offsets: Sequence[int], first: int, fragments: Sequence[_Item]) -> list[int] | None:
-    """Turn byte offsets into fragment numbers, or None if any of them is not where a fragment begins."""
+    """Convert byte offsets to fragment numbers; None if a fragment does not start at each of them."""
     number = {fragment.position - first: index for index, fragment in enumerate(fragments)}
     starts = [number[offset] for offset in offsets if offset in number]
     ascending = all(earlier < later for earlier, later in itertools.pairwise(starts))

@@ -1,4 +1,4 @@
-"""When each frame of a DICOM cine was taken (PS3.3 C.7.6.5)."""
+"""The time of each frame of a DICOM cine (PS3.3 C.7.6.5)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,15 +6,15 @@ from pydicom import Dataset
 
 _FRAME_TIME = 0x00181063
 
-# Slower than one frame in ten seconds or faster than 1000 a second is no echo: the element is wrong.
+# Slower than one frame in ten seconds or faster than 1000 per second is not an echo: the element is wrong.
 _FASTEST, _SLOWEST = 0.001, 10.0
 
 
 def frame_seconds(dataset: Dataset, count: int) -> NDArray[np.float64] | None:
-    """Return the time of each frame from the first, float64 [count]; None where the header does not tell.
+    """Return the time of each frame in seconds from the first, float64 [count]; None where the header has no times.
 
-    FrameTimeVector (increments, the first of them 0) goes before FrameTime, unless FrameIncrementPointer says
-    otherwise; CineRate and RecommendedDisplayFrameRate, how fast to show it, come last.
+    FrameTimeVector (increments, the first of them 0) is preferred to FrameTime, unless FrameIncrementPointer names the
+    latter; CineRate and RecommendedDisplayFrameRate, the speed of display, come last.
     """
     by_vector = _from_vector(_numbers(dataset, "FrameTimeVector"), count)
     by_time = _evenly(1000, _numbers(dataset, "FrameTime"), count)

@@ -1,4 +1,4 @@
-"""The part of a DICOM file that says what its pixels are; no other element is ever converted or looked at."""
+"""Reads the elements of a DICOM header that describe its pixels, and no others."""
 
 import struct
 import zlib
@@ -45,10 +45,10 @@ _READ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What the pixel data of one file is (DICOM PS3.3 C.7.6.3), checked for sense but not against the pixels.
+    """The description of one file's pixel data (DICOM PS3.3 C.7.6.3), not yet compared with the pixels.
 
-    `pixels` is the value of (7FE0,0010) and reaches to the end of the file where its length is undefined, as it is for
-    compressed data. `declared_frames` is None where NumberOfFrames is missing or no number; nothing guarantees it.
+    `pixels` is the value of (7FE0,0010); it reaches to the end of the file where its length is undefined, as it is for
+    compressed data. `declared_frames` is None where NumberOfFrames is missing or not a number; it may be wrong.
     """
 
     transfer_syntax: UID | None
@@ -73,7 +73,7 @@ _INFLATE_STEP = 1 << 20
 
 
 class _Reader:
-    """A memoryview as the file that pydicom wants, so that the pixels are not copied to read the header before them."""
+    """A memoryview with the methods of a file that pydicom calls, so that the pixels are not copied."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
@@ -98,10 +98,11 @@ def read_header(data: memoryview, limits: Limits) -> Header:
 
     Args:
         data: the whole file; preamble and file meta information (PS3.10 7.1) may be missing.
-        limits: what the file may cost.
+        limits: sizes above which the file is refused.
 
     Raises:
-        VideoError: what the object is, if no 2D ultrasound image; UNREADABLE_DICOM, UNSUPPORTED_PIXELS or TOO_LARGE.
+        VideoError: the object is not a 2D ultrasound image (see `require_echo`); UNREADABLE_DICOM, UNSUPPORTED_PIXELS
+            or TOO_LARGE.
         Exception: whatever pydicom raises on a broken file.
     """
     deflated = _deflated_part(data)
@@ -158,7 +159,7 @@ def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 
 def _inflate(data: memoryview, limit: int) -> memoryview:
-    """Inflate step by step into one buffer: a bomb is noticed at the limit, and never held twice."""
+    """Inflate in steps into one buffer: a decompression bomb stops at the limit, and is never copied."""
     inflater, inflated = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
     waiting: bytes | memoryview = data
     while waiting and not inflater.eof:
@@ -170,7 +171,7 @@ def _inflate(data: memoryview, limit: int) -> memoryview:
 
 
 def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tuple[bytes, bool, memoryview]:  # noqa: FBT001
-    """Take the pixel data element apart (PS3.5 7.1.2): its VR, whether its length is undefined, its value."""
+    """Return the pixel data element's VR, whether its length is undefined, and its value (PS3.5 7.1.2)."""
     order = "<" if little_endian else ">"
     if len(data) < 12 or struct.unpack_from(f"{order}HH", data) != (0x7FE0, 0x0010):
         raise VideoError(
@@ -185,7 +186,7 @@ def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tup
 
 
 def _number(dataset: Dataset, keyword: str, default: int | None = None) -> int:
-    """Read one whole number; garbage counts as missing."""
+    """Return an element's whole number; a value that is not one counts as missing."""
     try:
         return int(cast("int", dataset.get(keyword)))
     except Exception:  # noqa: BLE001  # pydicom converts on access and raises many kinds on garbage

@@ -3,14 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_preprocessing.dicom.codecs.codec import Decoded, Samples
 from panecho_preprocessing.dicom.header import Header
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
-
 
 class NativeFrames:
-    """Cuts the pixel data into frames.
+    """Divides the pixel data into frames.
 
     Raises:
         VideoError: TRUNCATED, UNSUPPORTED_PIXELS or UNREADABLE_DICOM.
@@ -30,8 +29,11 @@ class NativeFrames:
                 f"the file holds {len(self._pixels)} bytes of pixels, one frame takes {self._size}",
             )
 
-    def decode(self, index: int) -> Samples:
-        """Return the samples of one frame: [rows, columns] or [rows, columns, 3], 8 or 16 bits, as stored."""
+    def decode(self, index: int) -> Decoded:
+        """Return one frame's samples as they are stored, without copying them where that is possible."""
+        return Decoded(self._samples(index), self._header.bits_stored)
+
+    def _samples(self, index: int) -> Samples:
         header = self._header
         data = self._pixels[index * self._size : (index + 1) * self._size]
         if self._subsampled:
@@ -53,7 +55,7 @@ def _frame_bytes(header: Header, *, subsampled: bool) -> int:
 def _is_subsampled(header: Header) -> bool:
     """Whether two pixels share their Cb and Cr (PS3.3 C.7.6.3.1.2, YBR_FULL_422).
 
-    Some files keep the label and store every sample: then the size that NumberOfFrames implies gives it away.
+    Some files have the label and store every sample: the size that NumberOfFrames implies shows it.
     """
     if header.photometric != "YBR_FULL_422":
         return False
@@ -64,7 +66,7 @@ def _is_subsampled(header: Header) -> bool:
 
 
 def _upsample(pairs: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn [rows, columns / 2, (Y1, Y2, Cb, Cr)] into [rows, columns, (Y, Cb, Cr)]."""
+    """Convert [rows, columns / 2, (Y1, Y2, Cb, Cr)] to [rows, columns, (Y, Cb, Cr)]."""
     rows, half, _ = pairs.shape
     full = np.empty((rows, half * 2, 3), dtype=np.uint8)
     full[..., 0] = pairs[..., :2].reshape(rows, half * 2)

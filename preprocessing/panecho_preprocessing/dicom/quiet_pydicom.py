@@ -1,4 +1,4 @@
-"""Keep pydicom from writing header values, which may identify a patient, to warnings and logs."""
+"""Keeps pydicom from writing header values, which may identify a patient, to warnings and logs."""
 
 import logging
 import warnings
@@ -10,7 +10,7 @@ from pydicom.config import disable_value_validation
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Silence pydicom's warnings and logger while a file is read. Both are the process's: other threads feel it too."""
+    """Silence pydicom's warnings and logger while a file is read, in all threads of the process."""
     logger = logging.getLogger("pydicom")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)

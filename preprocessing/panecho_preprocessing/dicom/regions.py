@@ -1,10 +1,12 @@
-"""Where the header says the ultrasound image is: SequenceOfUltrasoundRegions (DICOM PS3.3 C.8.5.5)."""
+"""The header's ultrasound regions: SequenceOfUltrasoundRegions (DICOM PS3.3 C.8.5.5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from pydicom import Dataset
+
+from panecho_preprocessing.frames import Box
 
 # Files seen hold one to three regions; a broken or hostile one must not cost more.
 MAX_REGIONS: Final = 64
@@ -24,28 +26,9 @@ _LEAST_COVER: Final = 0.05
 _CORNERS: Final = ("RegionLocationMinX0", "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1")
 
 
-class Box(NamedTuple):
-    """Rows `top` to `bottom` and columns `left` to `right` of an image, the last of each not included."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    @property
-    def height(self) -> int:
-        """Rows inside."""
-        return self.bottom - self.top
-
-    @property
-    def width(self) -> int:
-        """Columns inside."""
-        return self.right - self.left
-
-
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One item of the sequence, with its corners as they were read; they may lie outside the image.
+    """One item of the sequence, with its corners as they are in the file; they may lie outside the image.
 
     `x1` and `y1` are one more than in the file, which names the last column and row: a SonoSite's 84 to 595 is 512
     columns. Some scanners name the first one outside; clamping to the image undoes that where it matters.
@@ -60,7 +43,7 @@ class Region:
 
 
 def read_regions(dataset: Dataset) -> tuple[Region, ...]:
-    """Read the regions of a header; those that make no sense are left out, and nothing is raised."""
+    """Read the regions of a header; those that make no sense are left out; raises nothing."""
     try:
         items = list(dataset.get("SequenceOfUltrasoundRegions") or ())[:MAX_REGIONS]
     except Exception:  # noqa: BLE001  # pydicom converts on access and raises many kinds on garbage
@@ -71,8 +54,8 @@ def read_regions(dataset: Dataset) -> tuple[Region, ...]:
 def tissue_box(regions: Sequence[Region], rows: int, columns: int) -> Box | None:
     """Find the part of the image that the header calls 2D tissue or colour flow.
 
-    Several such regions (a split screen) give the box around them all. Coordinates that pass the image both ways are
-    those of an image larger by a whole factor, and are scaled down; those that pass it one way are cut off.
+    Several such regions (a split screen) give the box around them all. Coordinates beyond the image in both directions
+    belong to an image larger by a whole factor, and are scaled down; those beyond it in one direction are cut off.
 
     Returns:
         The box, within the image; None where there is no such region, or too little of it lies in the image.
@@ -105,7 +88,7 @@ def _region(item: Dataset) -> Region | None:
 
 
 def _factor(right: int, bottom: int, rows: int, columns: int) -> int:
-    """How many times larger the image must be to hold the last column and row named, in the axis that fits better."""
+    """Return how many times larger an image would hold the last column and row, in the axis that fits better."""
     return max(1, min(-(-(right - 1) // columns), -(-(bottom - 1) // rows)))
 
 

@@ -1,7 +1,7 @@
-"""Which DICOM objects are echo cines, and what the others are (PS3.4 annex B, PS3.3 C.8.5.5).
+"""Recognises DICOM objects that are not echo cines (PS3.4 annex B, PS3.3 C.8.5.5).
 
 A study holds more than cines: stills, spectral Doppler, M-mode, reports, waveforms, volumes, other modalities. Each is
-recognised from its header, before a pixel is decoded, and gets a status of its own.
+recognised by its header, before a pixel is decoded, and gets a separate status.
 """
 
 import re
@@ -46,14 +46,14 @@ def _require_pixels(sop_class: str) -> None:
 
 
 def require_echo(dataset: Dataset, regions: Sequence[Region]) -> None:
-    """Refuse every object but a 2D ultrasound image; whether it has frames is not looked at.
+    """Refuse every object but a 2D ultrasound image; the number of frames is not checked.
 
     Args:
         dataset: the header.
-        regions: the parts of the image that it names.
+        regions: the header's ultrasound regions.
 
     Raises:
-        VideoError: what the object is: STRUCTURED_REPORT, WAVEFORM, NO_PIXEL_DATA, DICOMDIR, VOLUME, NOT_ULTRASOUND,
+        VideoError: STRUCTURED_REPORT, WAVEFORM, NO_PIXEL_DATA, DICOMDIR, VOLUME, NOT_ULTRASOUND,
             SPECTRAL_DOPPLER or M_MODE.
     """
     meta = getattr(dataset, "file_meta", Dataset())
@@ -79,19 +79,19 @@ def _is_ultrasound(sop_class: str, modality: str) -> bool:
 
 
 def _named(sop_class: str, modality: str) -> str:
-    """Say what the object is in the standard's words; nothing else of the header is repeated."""
+    """Name the object in the standard's words; no other part of the header is repeated."""
     name = UID(sop_class).name if re.fullmatch(r"[0-9.]{1,64}", sop_class) else ""
     kind = name if name and name != sop_class else "an unknown SOP class"
     return f"{kind}, modality {modality}" if re.fullmatch(r"[A-Z]{2,6}", modality) else kind
 
 
 def _area(regions: Sequence[Region], spatial_format: int) -> int:
-    """Return the pixels of all regions of one format."""
+    """Return the number of pixels in all regions of one format."""
     return sum((r.x1 - r.x0) * (r.y1 - r.y0) for r in regions if r.spatial_format == spatial_format)
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    """Return an element's text; garbage counts as missing."""
+    """Return an element's text; what cannot be converted counts as missing."""
     try:
         return str(dataset.get(keyword) or "").strip()
     except Exception:  # noqa: BLE001  # pydicom converts on access and raises many kinds on garbage

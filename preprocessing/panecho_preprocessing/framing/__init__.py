@@ -1,1 +1,1 @@
-"""Decides what of a frame the model sees."""
+"""Finds the crop and mask of a cine's frames, and applies them."""

@@ -1,33 +1,29 @@
-"""What of a cine's frames the model is shown: decided once per cine, applied to every frame."""
+"""The crop and mask of a cine's frames: found once per cine, applied to every frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from panecho_preprocessing.constants import CROP, RESIZE
-from panecho_preprocessing.dicom.regions import Box, Region, tissue_box
-from panecho_preprocessing.frames import Frame
+from panecho_preprocessing.frames import Box, Frame
 from panecho_preprocessing.framing.resize import resize_and_crop
 from panecho_preprocessing.framing.sector import find_sector
-
-# auto: crop to the image and black out what is not ultrasound; region: crop to what the header says, nothing else;
-# none: the whole frame as it is.
-Mask: TypeAlias = Literal["auto", "region", "none"]
+from panecho_preprocessing.options import Mask
 
 _Pixel = TypeVar("_Pixel", bound=np.generic)
 
-# The header's region is believed when it holds nearly all of the sector that the pixels show: all of it on the
+# The header's region is used when it contains nearly all of the sector found in the pixels: all of it on the
 # cines tried, but 5 to 14 % where the coordinates are halved (GE, Acuson).
-_HELD: Final = 0.97
+_CONTAINED: Final = 0.97
 
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How each frame of one cine is shown to the model.
+    """The part of each frame of one cine that the model sees.
 
     Attributes:
         box: the part of the frame to keep, None for all of it.
@@ -39,7 +35,7 @@ class Framing:
     mask: NDArray[np.uint8] | None
 
     def reduced(self, factor: int) -> "Framing":
-        """Return the view of the same frames at `1 / factor` of their size, 2 or 4."""
+        """Return the framing of the same frames at `1 / factor` of their size, 2 or 4."""
         return Framing(self.box and Box(*(edge // factor for edge in self.box)), self.mask)
 
     def apply(self, frame: Frame) -> Frame:
@@ -50,22 +46,23 @@ class Framing:
         return np.asarray(cv2.bitwise_and(seen, seen, mask=self.mask), dtype=np.uint8).reshape(seen.shape)
 
 
-def find_framing(probe: Sequence[Frame], regions: Sequence[Region], policy: Mask) -> Framing:
-    """Decide how a cine is shown.
+def find_framing(probe: Sequence[Frame], region: Box | None, policy: Mask) -> Framing:
+    """Find the framing of a cine.
 
     Args:
         probe: 2 to 8 of its frames, best spread over all of it; uint8 [height, width] or [height, width, 3].
-        regions: what its header says, empty where it says nothing.
-        policy: what to do; without a header's region `region` is `none`, and without a sector `auto` is `region`.
+        region: the part of the frame that its header calls image; None where it names none.
+        policy: "auto" crops to the image and blacks out what is not ultrasound; "region" crops to the header's region;
+            "none" keeps the whole frame. Without a region "region" means "none"; without a sector "auto" means
+            "region".
     """
     if policy == "none" or not probe:
         return Framing(None, None)
     rows, columns = probe[0].shape[:2]
-    region = tissue_box(regions, rows, columns)
     sector = find_sector(probe) if policy == "auto" else None
     if sector is None:
         return Framing(region and _with_border(region, rows, columns), None)
-    tight = region if region and _holds(region, sector) else _around(sector)
+    tight = region if region and _contains(region, sector) else _around(sector)
     box = _with_border(tight, rows, columns)
     return Framing(box, _prepared(_cut(sector, box)))
 
@@ -74,8 +71,8 @@ def _cut(image: NDArray[_Pixel], box: Box) -> NDArray[_Pixel]:
     return image[box.top : box.bottom, box.left : box.right]
 
 
-def _holds(box: Box, sector: NDArray[np.bool_]) -> bool:
-    return bool(np.count_nonzero(_cut(sector, box)) >= _HELD * np.count_nonzero(sector))
+def _contains(box: Box, sector: NDArray[np.bool_]) -> bool:
+    return bool(np.count_nonzero(_cut(sector, box)) >= _CONTAINED * np.count_nonzero(sector))
 
 
 def _around(sector: NDArray[np.bool_]) -> Box:

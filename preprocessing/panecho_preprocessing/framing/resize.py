@@ -1,4 +1,4 @@
-"""From a decoded frame to what the model sees of it."""
+"""Resizes and crops a decoded frame to the size that the model takes."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Where the ultrasound image is in a cine, by what moves: text, scales and logos stand still.
+"""Finds the ultrasound image in a cine by its motion: text, scales and logos stand still.
 
 The size of the sampled frames, the thresholds and the disks below were chosen on the cines of docs/guide/framing.md.
 """
@@ -16,7 +16,7 @@ from panecho_preprocessing.frames import Frame
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
-# Every n-th row and column is looked at, so that at most this many remain. The model sees 224 x 224 pixels, so a finer
+# Every n-th row and column is sampled, so that at most this many remain. The model sees 224 x 224 pixels, so a finer
 # edge would be lost.
 _SAMPLED_SIZE: Final = 256
 
@@ -34,8 +34,9 @@ _RINGING_REACH: Final = 11
 # its darkest corners 2 or 3; what appears once, such as a label, shows 1.
 _CHANGES_PER_STEP: Final = 0.3
 
-# Diameters in sampled pixels. Sparse speckle is closed up; then what is thin goes: ECG, cursors, changing digits, the
-# places where the sector nearly touches a banner. That rounds the sector's corners off; what moves close by is theirs.
+# Diameters in sampled pixels. Sparse speckle is closed up, then thin things are removed: ECG, cursors, changing digits,
+# the places where the sector nearly touches a banner. That rounds off the corners of the sector, so moving pixels close
+# to it are added again.
 _GAP: Final = 5
 _THIN: Final = 9
 _CORNER: Final = 7
@@ -58,8 +59,8 @@ def find_sector(frames: Sequence[Frame]) -> NDArray[np.bool_] | None:
         frames: 2 to 8 frames of the cine, best spread over all of it; uint8 [height, width] or [height, width, 3].
 
     Returns:
-        bool [height, width], True inside the sector, the same for all frames; None when it cannot be told, because
-        nothing moves, everything moves, or what moves is too small.
+        bool [height, width], True inside the sector, the same for all frames; None when it cannot be found, because
+        nothing moves, everything moves, or too little moves.
     """
     shapes = {frame.shape[:2] for frame in frames}
     if len(frames) < 2 or len(shapes) != 1 or min(min(shapes)) < _SMALLEST:
@@ -85,7 +86,7 @@ def _sampled(frame: Frame, step: int) -> Pixels:
 
 
 def _changes(frames: Sequence[Pixels]) -> Pixels:
-    """Count at each pixel how often it differs from the frame before by more than what changes close by explains."""
+    """Count at each pixel how often it differs from the frame before by more than changes close by explain."""
     differences = [np.asarray(cv2.absdiff(before, after)) for before, after in pairwise(frames)]
     close_by = cv2.dilate(reduce(np.maximum, differences), np.ones((_RINGING_REACH, _RINGING_REACH), dtype=np.uint8))
     least = np.maximum(np.asarray(close_by) // _RINGING, _CHANGE)
@@ -96,7 +97,7 @@ def _changes(frames: Sequence[Pixels]) -> Pixels:
 
 
 def _hulls(moving: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
-    """Return the hull of the largest area that moves, and of any nearly as large: int32 [n, 1, 2], x and y."""
+    """Return the hull of the largest moving area, and of any nearly as large: int32 [n, 1, 2], x and y."""
     dense = cv2.medianBlur(moving.view(np.uint8), 3)
     closed = cv2.morphologyEx(dense, cv2.MORPH_CLOSE, _disk(_GAP))
     labels, areas = _areas(np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, _disk(_THIN)), dtype=np.uint8))
@@ -111,7 +112,7 @@ def _hulls(moving: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
 
 
 def _text_reaching_in(still: NDArray[np.bool_], sector: Pixels) -> Pixels:
-    """Return 1 at the bright things that stand still and lie mostly outside, and a pixel around them.
+    """Return 1 at the bright, still things that lie mostly outside, and at the pixels around them.
 
     Callipers and the frame of a colour box stand still too, but lie inside.
     """

@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""The number of cores that this process may use."""
 
 import os
 from pathlib import Path
@@ -17,5 +17,5 @@ def available_cores(quota_file: Path = _CGROUP_QUOTA) -> int:
 
 
 def threads_per_instance(instances: int) -> int:
-    """Return how many threads each of `instances` processes on this machine should use to share the cores."""
+    """Return the number of threads for each of `instances` processes that share this machine's cores."""
     return max(1, -(-available_cores() // max(1, instances)))

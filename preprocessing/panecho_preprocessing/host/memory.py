@@ -1,4 +1,4 @@
-"""How much memory there is for this process: of the machine's, and of its container's."""
+"""The memory that this process may use: the machine's, and its container's."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,18 +9,19 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 VERSION_2 = ("memory.max", "memory.current", "")
 VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
-"""Limit, use, and how counters of a group and those in it begin; names by version of cgroups(7)."""
+"""File names of limit and use, and the prefix of counters that include child groups, by version of cgroups(7)."""
 
 CACHED = ("inactive_file", "active_file")
-"""What of the use is files that Linux drops when memory is wanted, as it does in MemAvailable."""
+"""The part of the use that is cached files, which Linux drops when memory is needed, as in MemAvailable."""
 
 
 class Memory(NamedTuple):
     """Bytes.
 
     Attributes:
-        total: That there are, for this process and what shares its container.
-        available: That may still be taken without swapping or being killed. Shared memory (/dev/shm) counts as taken.
+        total: memory of this process and of all others in its container.
+        available: memory that can still be used without swapping or being killed. Shared memory (/dev/shm) counts as
+            used.
     """
 
     total: int
@@ -28,7 +29,7 @@ class Memory(NamedTuple):
 
 
 def read_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> Memory | None:
-    """Return the memory of this process; None where the system does not tell."""
+    """Return the memory of this process; None where the system does not report it."""
     try:
         lines = (line.split(":") for line in (proc / "meminfo").read_text().splitlines())
         sizes = {name: int(size.split()[0]) << 10 for name, size in lines}
@@ -41,7 +42,7 @@ def read_memory(proc: Path = PROC, cgroups: Path = CGROUPS) -> Memory | None:
 
 
 def _of_groups(line: str, cgroups: Path) -> Iterator[Memory]:
-    """Yield the memory of a group, and of those that it is in; a line of /proc/self/cgroup names it."""
+    """Yield the memory of the group that a line of /proc/self/cgroup names, and of its parents."""
     _, controllers, path = line.split(":", 2)
     if controllers and "memory" not in controllers.split(","):
         return

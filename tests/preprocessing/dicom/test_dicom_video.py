@@ -12,7 +12,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
 from panecho_preprocessing import ClipOptions, VideoError, video_clips
-from panecho_preprocessing.framing.framing import Mask
+from panecho_preprocessing.options import Mask
 from support.reading import cine_of, frames_of
 
 DATA = Path(__file__).parents[2] / "data"

@@ -23,7 +23,7 @@ SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian,
 def stored(data: bytes) -> NDArray[np.uint8]:
     """All frames as this package reads them, before any conversion."""
     frames = NativeFrames(header_of(data))
-    return np.stack([frames.decode(index) for index in range(frames.count)])
+    return np.stack([frames.decode(index).samples for index in range(frames.count)])
 
 
 def by_pydicom(data: bytes) -> NDArray[np.uint8]:
@@ -134,5 +134,5 @@ def test_uncompressed_pixels_written_as_fragments_are_refused(
 
 def test_frames_are_not_copied(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     data = dicom(grey)
-    frame = NativeFrames(header_of(data)).decode(29)
+    frame = NativeFrames(header_of(data)).decode(29).samples
     assert np.shares_memory(frame, np.frombuffer(data, np.uint8))

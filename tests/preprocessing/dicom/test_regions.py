@@ -6,7 +6,8 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.config import disable_value_validation
 
-from panecho_preprocessing.dicom.regions import MAX_REGIONS, Box, Region, read_regions, tissue_box
+from panecho_preprocessing.dicom.regions import MAX_REGIONS, Region, read_regions, tissue_box
+from panecho_preprocessing.frames import Box
 
 KEYWORDS = (
     "RegionLocationMinX0",

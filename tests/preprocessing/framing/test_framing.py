@@ -8,10 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
 
-from panecho_preprocessing.dicom.regions import Box, Region, read_regions
-from panecho_preprocessing.framing.framing import Framing, Mask, find_framing
+from panecho_preprocessing.dicom.regions import read_regions, tissue_box
+from panecho_preprocessing.frames import Box
+from panecho_preprocessing.framing.framing import Framing, find_framing
 from panecho_preprocessing.framing.resize import resize_and_crop
 from panecho_preprocessing.framing.sector import find_sector
+from panecho_preprocessing.options import Mask
 from support.probing import probe
 
 Image = NDArray[np.uint8]
@@ -42,10 +44,6 @@ def find_sector_of(frames: list[Image]) -> Image:
     return sector.view(np.uint8)
 
 
-def region(box: Box) -> Region:
-    return Region(box.left, box.top, box.right, box.bottom, 1, 1)
-
-
 def near(box: Box | None, wanted: Box, pixels: int) -> bool:
     return box is not None and bool(np.abs(np.subtract(box, wanted)).max() <= pixels)
 
@@ -58,43 +56,43 @@ def with_border(box: Box) -> Box:
 
 
 def test_none_changes_nothing(moving: list[Image]) -> None:
-    view = find_framing(moving, [region(SECTOR_BOX)], "none")
-    assert view == Framing(None, None)
-    np.testing.assert_array_equal(view.apply(moving[0]), resize_and_crop(moving[0]))
+    framing = find_framing(moving, SECTOR_BOX, "none")
+    assert framing == Framing(None, None)
+    np.testing.assert_array_equal(framing.apply(moving[0]), resize_and_crop(moving[0]))
 
 
 def test_region_crops_and_does_not_mask(moving: list[Image]) -> None:
-    view = find_framing(moving, [region(Box(80, 400, 100, 500))], "region")
+    framing = find_framing(moving, Box(80, 400, 100, 500), "region")
     box = with_border(Box(80, 400, 100, 500))
-    assert view == Framing(box, None)
+    assert framing == Framing(box, None)
     np.testing.assert_array_equal(
-        view.apply(moving[0]), resize_and_crop(moving[0][box.top : box.bottom, box.left : box.right])
+        framing.apply(moving[0]), resize_and_crop(moving[0][box.top : box.bottom, box.left : box.right])
     )
 
 
 def test_the_model_sees_the_region_from_edge_to_edge() -> None:
     frame = np.zeros((480, 640), np.uint8)
     frame[80:400, 100:500] = 255
-    seen = find_framing([frame], [region(Box(80, 400, 100, 500))], "region").apply(frame)
+    seen = find_framing([frame], Box(80, 400, 100, 500), "region").apply(frame)
     assert (seen == 255).mean() > 0.97  # but for the pixels that make the box's edges multiples of 4
     frame[:] = 255 - frame
-    assert (find_framing([frame], [region(Box(80, 400, 100, 500))], "region").apply(frame) == 0).mean() > 0.97
+    assert (find_framing([frame], Box(80, 400, 100, 500), "region").apply(frame) == 0).mean() > 0.97
 
 
 @pytest.mark.parametrize("policy", ["region", "auto"])
 def test_the_border_ends_with_the_image(policy: Mask) -> None:
     still = [np.zeros((480, 640), np.uint8)] * 2
-    assert find_framing(still, [region(Box(0, 480, 100, 640))], policy) == Framing(Box(0, 480, 60, 640), None)
+    assert find_framing(still, Box(0, 480, 100, 640), policy) == Framing(Box(0, 480, 60, 640), None)
 
 
 def test_region_without_a_region_is_the_whole_frame(moving: list[Image]) -> None:
-    assert find_framing(moving, [], "region") == Framing(None, None)
+    assert find_framing(moving, None, "region") == Framing(None, None)
 
 
 def test_auto_uses_the_region_and_masks_the_sector(moving: list[Image]) -> None:
-    view = find_framing(moving, [region(Box(50, 420, 90, 630))], "auto")
-    assert view.box == Box(24, 448, 48, 640)
-    seen = view.apply(moving[0])
+    framing = find_framing(moving, Box(50, 420, 90, 630), "auto")
+    assert framing.box == Box(24, 448, 48, 640)
+    seen = framing.apply(moving[0])
     whole = resize_and_crop(moving[0][24:448, 48:640])
     kept = resize_and_crop(filled()[24:448, 48:640] * np.uint8(255))[..., 0]
     inside, outside = cv2.erode(kept, np.ones((7, 7))) == 255, cv2.dilate(kept, np.ones((7, 7))) == 0
@@ -111,16 +109,16 @@ def test_auto_uses_the_region_and_masks_the_sector(moving: list[Image]) -> None:
         pytest.param(Box(0, 480, 300, 640), id="the right half"),
     ],
 )
-def test_auto_believes_the_pixels_rather_than_a_region_that_cuts_the_sector(wrong: Box, moving: list[Image]) -> None:
-    view = find_framing(moving, [region(wrong)], "auto")
-    assert near(view.box, with_border(SECTOR_BOX), 8)
-    assert view.mask is not None
+def test_auto_uses_the_pixels_rather_than_a_region_that_cuts_the_sector(wrong: Box, moving: list[Image]) -> None:
+    framing = find_framing(moving, wrong, "auto")
+    assert near(framing.box, with_border(SECTOR_BOX), 8)
+    assert framing.mask is not None
 
 
 def test_auto_without_a_region_crops_to_the_sector(moving: list[Image]) -> None:
-    view = find_framing(moving, [], "auto")
-    assert near(view.box, with_border(SECTOR_BOX), 8)
-    seen = view.apply(moving[0])
+    framing = find_framing(moving, None, "auto")
+    assert near(framing.box, with_border(SECTOR_BOX), 8)
+    seen = framing.apply(moving[0])
     assert seen[:3].any()
     assert seen[-3:].any()
     assert seen[:, :3].any()
@@ -130,26 +128,26 @@ def test_auto_without_a_region_crops_to_the_sector(moving: list[Image]) -> None:
 @pytest.mark.parametrize("frames", [1, 4])
 def test_auto_without_a_sector_is_region(frames: int, moving: list[Image]) -> None:
     still = moving[:1] * frames
-    regions = [region(Box(80, 400, 100, 500))]
-    assert find_framing(still, regions, "auto") == find_framing(still, regions, "region")
-    assert find_framing(still, [], "auto") == Framing(None, None)
+    region = Box(80, 400, 100, 500)
+    assert find_framing(still, region, "auto") == find_framing(still, region, "region")
+    assert find_framing(still, None, "auto") == Framing(None, None)
 
 
 @pytest.mark.parametrize("policy", ["auto", "region", "none"])
-def test_no_frames_no_view(policy: Mask) -> None:
-    assert find_framing([], [region(SECTOR_BOX)], policy) == Framing(None, None)
+def test_no_frames_no_framing(policy: Mask) -> None:
+    assert find_framing([], SECTOR_BOX, policy) == Framing(None, None)
 
 
 @pytest.mark.parametrize("policy", ["auto", "region", "none"])
 def test_shapes(policy: Mask, moving: list[Image]) -> None:
-    view = find_framing(moving, [], policy)
-    assert view.apply(moving[0]).shape == (224, 224, 3)
-    assert view.apply(moving[0][..., 1]).shape == (224, 224, 1)
-    assert view.apply(moving[0]).dtype == np.uint8
+    framing = find_framing(moving, None, policy)
+    assert framing.apply(moving[0]).shape == (224, 224, 3)
+    assert framing.apply(moving[0][..., 1]).shape == (224, 224, 1)
+    assert framing.apply(moving[0]).dtype == np.uint8
 
 
 def test_mask_is_0_or_255(moving: list[Image]) -> None:
-    mask = find_framing(moving, [], "auto").mask
+    mask = find_framing(moving, None, "auto").mask
     assert mask is not None
     assert mask.shape == (224, 224)
     assert mask.dtype == np.uint8
@@ -158,7 +156,7 @@ def test_mask_is_0_or_255(moving: list[Image]) -> None:
 
 def test_mask_keeps_what_is_mostly_sector(moving: list[Image]) -> None:
     box = Box(24, 448, 48, 640)
-    mask = cast("Image", find_framing(moving, [region(Box(50, 420, 90, 630))], "auto").mask)
+    mask = cast("Image", find_framing(moving, Box(50, 420, 90, 630), "auto").mask)
     share = resize_and_crop(find_sector_of(moving)[box.top : box.bottom, box.left : box.right] * np.uint8(255))
     assert (mask[share[..., 0] > 140] == 255).all()
     assert (mask[share[..., 0] < 110] == 0).all()
@@ -167,13 +165,13 @@ def test_mask_keeps_what_is_mostly_sector(moving: list[Image]) -> None:
 def test_grey_and_colour_are_masked_alike(moving: list[Image]) -> None:
     grey = [np.ascontiguousarray(frame[..., 1]) for frame in moving]
     colour = [np.repeat(frame[..., None], 3, axis=2) for frame in grey]
-    shown = find_framing(grey, [], "auto").apply(grey[0])
-    np.testing.assert_array_equal(np.repeat(shown, 3, axis=2), find_framing(colour, [], "auto").apply(colour[0]))
+    shown = find_framing(grey, None, "auto").apply(grey[0])
+    np.testing.assert_array_equal(np.repeat(shown, 3, axis=2), find_framing(colour, None, "auto").apply(colour[0]))
 
 
 def test_frames_stay_as_they_are(moving: list[Image]) -> None:
     before = moving[0].copy()
-    find_framing(moving, [], "auto").apply(moving[0])
+    find_framing(moving, None, "auto").apply(moving[0])
     np.testing.assert_array_equal(moving[0], before)
 
 
@@ -190,8 +188,9 @@ def test_frames_stay_as_they_are(moving: list[Image]) -> None:
 def test_real_regions_hold_the_sector(name: str, box: Box, shared: Callable[[str], bytes], sonosite: bytes) -> None:
     data = shared(name) if name else sonosite
     frames = probe(data)
-    view = find_framing(frames, read_regions(dcmread(io.BytesIO(data), stop_before_pixels=True)), "auto")
-    assert view.box == box
-    mask = cast("Image", view.mask)
+    regions = read_regions(dcmread(io.BytesIO(data), stop_before_pixels=True))
+    framing = find_framing(frames, tissue_box(regions, *frames[0].shape[:2]), "auto")
+    assert framing.box == box
+    mask = cast("Image", framing.mask)
     assert 0.35 <= (mask > 0).mean() <= 0.7
-    assert not view.apply(frames[0])[mask == 0].any()
+    assert not framing.apply(frames[0])[mask == 0].any()

@@ -4,17 +4,14 @@ Transfer syntaxes 1.2.840.10008.1.2.4.90, .91, .201, .202 and .203.
 """
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import imagecodecs
 
-from panecho_preprocessing.dicom import photometric
-from panecho_preprocessing.dicom.codecs.jpeg_stream import check_complete, check_size
-from panecho_preprocessing.dicom.encapsulated import EncodedFrame, joined
+from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded, check_size
+from panecho_preprocessing.dicom.codecs.jpeg_stream import check_complete
 from panecho_preprocessing.dicom.header import Header
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Frame
 
 _START_OF_CODESTREAM = b"\xff\x4f\xff\x51"
 _CODING_STYLE = 0xFF52
@@ -26,7 +23,7 @@ _MAX_TILES = 64
 
 @dataclass(frozen=True, slots=True)
 class _Codestream:
-    """The parts of the SIZ and COD markers that are needed (ITU-T T.800 A.5.1, A.6.1)."""
+    """The parts of the SIZ and COD markers that are used here (ITU-T T.800 A.5.1, A.6.1)."""
 
     rows: int
     columns: int
@@ -37,24 +34,17 @@ class _Codestream:
 
 
 def starts_frame(fragment: memoryview) -> bool:
-    """Whether a fragment begins a codestream, bare as DICOM wants it or in a JP2 file."""
+    """Whether a fragment starts a codestream, bare as in DICOM or in a JP2 file."""
     return bytes(fragment[:4]) == _START_OF_CODESTREAM or bytes(fragment[4:8]) == b"jP  "
 
 
-def decoder(header: Header) -> Callable[[EncodedFrame], Frame]:
-    """Return what turns one frame's fragments into a frame; see `jpeg.decoder`."""
-    plain = photometric.converter_by_precision(header)
+def decode(data: memoryview, header: Header) -> Decoded:
+    """Decode one frame, errors as `jpeg.decode`, and TOO_LARGE."""
+    stream = _read_codestream(data, header)
+    samples = imagecodecs.jpeg2k_decode(bytes(data), numthreads=1)
     # OpenJPEG undoes the stream's component transform, whatever the header calls its result.
-    rgb = photometric.converter_by_precision(replace(header, photometric="RGB"))
-
-    def decode(encoded: EncodedFrame) -> Frame:
-        data = joined(encoded)
-        stream = _read_codestream(data, header)
-        samples = imagecodecs.jpeg2k_decode(bytes(data), numthreads=1)
-        to_frame = rgb if stream.transformed else plain
-        return to_frame(samples.view(f"u{samples.itemsize}"), stream.precision)
-
-    return decode
+    colours = "RGB" if stream.transformed else None
+    return Decoded(samples.view(f"u{samples.itemsize}"), stream.precision, colours)
 
 
 def _read_codestream(data: memoryview, header: Header) -> _Codestream:
@@ -99,3 +89,6 @@ def _has_component_transform(head: bytes, position: int) -> bool:
             break
         position += 2 + length
     return False
+
+
+CODEC = Codec(starts_frame, decode)

@@ -1,10 +1,10 @@
-"""What a JPEG or JPEG-LS stream says of itself before its pixels begin (ITU-T T.81 annex B, T.87 annex C)."""
+"""The marker segments of a JPEG or JPEG-LS stream before its pixels (ITU-T T.81 annex B, T.87 annex C)."""
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from panecho_preprocessing.dicom.encapsulated import EncodedFrame, joined
+from panecho_preprocessing.dicom.codecs.codec import check_size
 from panecho_preprocessing.dicom.header import Header
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
@@ -21,7 +21,7 @@ _DCT = {0xFFC0, 0xFFC1, 0xFFC2}  # baseline, extended sequential, progressive
 
 @dataclass(frozen=True, slots=True)
 class JpegStream:
-    """One frame's stream: `is_dct` is False for the lossless processes and for JPEG-LS."""
+    """One frame's stream; `is_dct` is False for the lossless processes and for JPEG-LS."""
 
     data: memoryview
     is_dct: bool
@@ -33,17 +33,16 @@ class JpegStream:
 
 
 def starts_frame(fragment: memoryview) -> bool:
-    """Whether a fragment is the first of a frame: within a frame no fragment can begin with these two bytes."""
+    """Whether a fragment is the first of a frame: within a frame no fragment can start with these two bytes."""
     return bytes(fragment[:2]) == _START_OF_IMAGE
 
 
-def read_stream(encoded: EncodedFrame, header: Header) -> JpegStream:
-    """Read a frame's stream up to its pixels and hold it against the header, before anything is decoded.
+def read_stream(data: memoryview, header: Header) -> JpegStream:
+    """Read a frame's stream up to its pixels and compare it with the header, before anything is decoded.
 
     Raises:
         VideoError: SIZE_MISMATCH, UNSUPPORTED_PIXELS or CORRUPT_FRAME.
     """
-    data = joined(encoded)
     stream = _parse(data)
     check_size(stream.rows, stream.columns, header)
     if len(stream.components) not in (1, 3):
@@ -55,17 +54,8 @@ def read_stream(encoded: EncodedFrame, header: Header) -> JpegStream:
     return stream
 
 
-def check_size(rows: int, columns: int, header: Header) -> None:
-    """Raise SIZE_MISMATCH unless a stream's size is the header's, which has been held against the limits."""
-    if (rows, columns) != (header.rows, header.columns):
-        raise VideoError(
-            VideoErrorCode.SIZE_MISMATCH,
-            f"the compressed frame is {columns} x {rows} pixels, the header says {header.columns} x {header.rows}",
-        )
-
-
 def check_complete(data: memoryview) -> None:
-    """Raise CORRUPT_FRAME for a stream without its end: decoders pad it with grey and do not say so."""
+    """Raise CORRUPT_FRAME for a stream without its end: decoders fill the rest with grey, without an error."""
     if _END_OF_IMAGE not in bytes(data[-64:]):  # the padding of a fragment may follow
         raise VideoError(VideoErrorCode.CORRUPT_FRAME, "the compressed frame is cut off")
 
@@ -87,7 +77,7 @@ def _parse(data: memoryview) -> JpegStream:
 
 
 def _segments(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Walk the marker segments before the first scan (T.81 B.1.1)."""
+    """Yield the marker segments before the first scan (T.81 B.1.1)."""
     position = 2
     while position + 4 <= len(data):
         marker, length = struct.unpack_from(">HH", data, position)

@@ -1,17 +1,13 @@
 """JPEG XL frames (transfer syntaxes 1.2.840.10008.1.2.4.110, .111 and .112), decoded by libjxl."""
 
 import struct
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 
 import imagecodecs
 
-from panecho_preprocessing.dicom import photometric
-from panecho_preprocessing.dicom.codecs.jpeg_stream import check_size
-from panecho_preprocessing.dicom.encapsulated import EncodedFrame, joined
+from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded, check_size
 from panecho_preprocessing.dicom.header import Header
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Frame
 
 _CODESTREAM = b"\xff\x0a"
 _CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -21,22 +17,15 @@ _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 
 
 def starts_frame(fragment: memoryview) -> bool:
-    """Whether a fragment begins a codestream, bare or in its container."""
+    """Whether a fragment starts a codestream, bare or in its container."""
     return bytes(fragment[:2]) == _CODESTREAM or bytes(fragment[:12]) == _CONTAINER
 
 
-def decoder(header: Header) -> Callable[[EncodedFrame], Frame]:
-    """Return what turns one frame's fragments into a frame; see `jpeg.decoder`. libjxl gives colour as RGB."""
-    interpretation = "RGB" if header.samples == 3 else header.photometric
-    to_frame = photometric.converter_by_precision(replace(header, photometric=interpretation))
-
-    def decode(encoded: EncodedFrame) -> Frame:
-        data = joined(encoded)
-        check_size(*_size(_codestream(data)), header)
-        samples = imagecodecs.jpegxl_decode(bytes(data), numthreads=1)
-        return to_frame(samples, header.bits_stored)
-
-    return decode
+def decode(data: memoryview, header: Header) -> Decoded:
+    """Decode one frame, errors as `jpeg.decode`; libjxl gives colour as RGB."""
+    check_size(*_size(_codestream(data)), header)
+    samples = imagecodecs.jpegxl_decode(bytes(data), numthreads=1)
+    return Decoded(samples, header.bits_stored, "RGB" if header.samples == 3 else None)
 
 
 def _codestream(data: memoryview) -> bytes:
@@ -65,7 +54,7 @@ def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 def _size(codestream: bytes) -> tuple[int, int]:
     """Return rows and columns of the size header, which comes first in a codestream (18181-1 D.2)."""
     if codestream[:2] != _CODESTREAM or len(codestream) < _SIZE_BYTES:
-        raise VideoError(VideoErrorCode.CORRUPT_FRAME, "the JPEG XL codestream does not begin with its size")
+        raise VideoError(VideoErrorCode.CORRUPT_FRAME, "the JPEG XL codestream does not start with its size")
     bits = _Bits(int.from_bytes(codestream[2:], "little"))
     small = bits.take(1)
     rows = _dimension(bits, small=small)
@@ -92,3 +81,6 @@ class _Bits:
         taken = self._number & ((1 << count) - 1)
         self._number >>= count
         return taken
+
+
+CODEC = Codec(starts_frame, decode)

@@ -2,37 +2,27 @@
 
 import itertools
 import struct
-from collections.abc import Callable
 
 import imagecodecs
 import numpy as np
 
-from panecho_preprocessing.dicom import photometric
-from panecho_preprocessing.dicom.encapsulated import EncodedFrame, joined
+from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded
 from panecho_preprocessing.dicom.header import Header
-from panecho_preprocessing.dicom.native import Samples
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Frame
 
 
 def starts_frame(fragment: memoryview) -> bool:
-    """Whether a fragment begins with an RLE header: up to 15 segments, the first right behind the 64-byte header."""
+    """Whether a fragment starts with an RLE header: up to 15 segments, the first after the 64-byte header."""
     if len(fragment) < 64:
         return False
     segments, first = struct.unpack_from("<II", fragment)
     return bool(1 <= segments <= 15 and first == 64)
 
 
-def decoder(header: Header) -> Callable[[EncodedFrame], Frame]:
-    """Return what turns one frame's fragments into a frame; see `jpeg.decoder`."""
-    to_frame = photometric.converter(header)
-    return lambda encoded: to_frame(_decode_samples(encoded, header))
-
-
-def _decode_samples(encoded: EncodedFrame, header: Header) -> Samples:
-    """Return the samples, [rows, columns] or [rows, columns, 3], stored plane by plane and byte by byte."""
+def decode(data: memoryview, header: Header) -> Decoded:
+    """Decode one frame, whose samples are stored plane by plane and byte by byte; errors as `jpeg.decode`."""
     bytes_per_sample = header.bits_allocated // 8
-    segments = _segments(joined(encoded))
+    segments = _segments(data)
     if len(segments) != header.samples * bytes_per_sample:
         raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"the RLE frame has {len(segments)} segments")
     # The most significant byte of each sample comes first.
@@ -42,11 +32,14 @@ def _decode_samples(encoded: EncodedFrame, header: Header) -> Samples:
         target[:] = unpacked[: target.size]  # the padding of a segment may follow
     planes = np.moveaxis(samples, 1, -1).copy().view(f">u{bytes_per_sample}")
     planes = planes.reshape(header.samples, header.rows, header.columns)
-    return planes[0] if header.samples == 1 else planes.transpose(1, 2, 0)
+    return Decoded(planes[0] if header.samples == 1 else planes.transpose(1, 2, 0), header.bits_stored)
 
 
 def _segments(frame: memoryview) -> list[memoryview]:
-    """Cut a frame at the offsets of its 64-byte header (PS3.5 G.5)."""
+    """Divide a frame at the offsets in its 64-byte header (PS3.5 G.5)."""
     count, *offsets = struct.unpack_from("<16I", frame)
     bounds = [*offsets[:count], len(frame)]
     return [frame[start:end] for start, end in itertools.pairwise(bounds)]
+
+
+CODEC = Codec(starts_frame, decode)

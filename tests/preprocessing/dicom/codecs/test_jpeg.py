@@ -10,7 +10,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
 from panecho_preprocessing import VideoError
-from panecho_preprocessing.dicom.codecs.jpeg import decoder
+from panecho_preprocessing.dicom.codecs import jpeg as codec
 from panecho_preprocessing.frames import Frame
 from support.reading import as_ultrasound, count_of, frames_of, header_of
 
@@ -193,7 +193,7 @@ def test_a_broken_frame_is_not_decoded_to_something(
 ) -> None:
     header = header_of(sonosite)
     with pytest.raises(VideoError, match=message):
-        decoder(header)([memoryview(damage(jpegs[0]))])
+        codec.decode(memoryview(damage(jpegs[0])), header)
 
 
 def test_a_frame_of_another_size_than_the_header_says(rewritten: Callable[..., bytes]) -> None:
@@ -211,7 +211,7 @@ def test_four_components_are_refused(sonosite: bytes, jpegs: list[bytes]) -> Non
     jpeg[sof + 9] = 4
     jpeg[sof + 2 + length : sof + 2 + length] = b"\x04\x11\x00"
     with pytest.raises(VideoError, match=r"^UNSUPPORTED_PIXELS: the frame has 4 components"):
-        decoder(header_of(sonosite))([memoryview(bytes(jpeg))])
+        codec.decode(memoryview(bytes(jpeg)), header_of(sonosite))
 
 
 def test_pydicom_finds_the_same_streams(sonosite: bytes, jpegs: list[bytes]) -> None:

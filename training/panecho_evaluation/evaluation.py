@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
@@ -55,6 +56,8 @@ class Evaluation:
         patients_known: Studies whose patient is known; each of the others counts as a patient of its own.
         thresholds: By run and task.
         settings: How it was evaluated.
+        subgroups: Names of the cohorts of each column.
+        videos: Names of the cohorts of single videos, and of fewer videos a study, of each run.
         estimates: Every number.
         warnings: What a reader must know before the numbers.
     """
@@ -66,6 +69,8 @@ class Evaluation:
     patients_known: int
     thresholds: RunThresholds
     settings: EvaluationSettings
+    subgroups: Mapping[str, tuple[str, ...]]
+    videos: Mapping[str, tuple[str, ...]]
     estimates: tuple[Estimate, ...]
     warnings: tuple[str, ...]
 
@@ -110,11 +115,9 @@ def evaluate(
     if not tasks:
         raise EvaluationError(f"{studies.table.path} has no label of a study and task that was predicted.")
     thresholds = settings.thresholds.thresholds(cohort, tasks)
-    cohorts = [
-        cohort,
-        *_subgroups(cohort, studies, settings.subgroups),
-        *_video_cohorts(cohort, studies, videos or {}, settings.seed),
-    ]
+    subgroups = _subgroups(cohort, studies, settings.subgroups)
+    fewer_videos = _video_cohorts(cohort, studies, videos or {}, settings.seed)
+    cohorts = [cohort, *chain(*subgroups.values()), *chain(*fewer_videos.values())]
     resampling = Resampling(patients=int(patients.max()) + 1, rounds=settings.rounds, seed=settings.seed)
     estimates: list[Estimate] = []
     for number, part in enumerate(cohorts):
@@ -132,6 +135,8 @@ def evaluate(
         patients_known=patients_known,
         thresholds=thresholds,
         settings=settings,
+        subgroups={column: tuple(of.name for of in cohorts) for column, cohorts in subgroups.items()},
+        videos={run: tuple(of.name for of in cohorts) for run, cohorts in fewer_videos.items()},
         estimates=tuple(estimates),
         warnings=tuple(_warnings(runs, cohort, tasks)),
     )
@@ -184,32 +189,33 @@ def _common_tasks(runs: Mapping[str, Results]) -> list[Task]:
     return [task for key, (task, _) in first.items() if all(key in other for other in others)]
 
 
-def _subgroups(cohort: Cohort, studies: LabelledStudies, subgroups: Sequence[Subgroups]) -> Iterator[Cohort]:
+def _subgroups(cohort: Cohort, studies: LabelledStudies, subgroups: Sequence[Subgroups]) -> dict[str, list[Cohort]]:
     columns: dict[str, Sequence[str]] = {name.lower(): values for name, values in studies.columns.items()}
+    cohorts: dict[str, list[Cohort]] = {}
     for divided in subgroups:
         if divided.column.lower() not in columns:
             raise EvaluationError(
                 f"the labels have no column {divided.column} for subgroups; there are: {', '.join(studies.columns)}."
             )
-        for name, rows in divided.groups(columns[divided.column.lower()]).items():
-            yield cohort.take(name, rows)
+        groups = divided.groups(columns[divided.column.lower()])
+        cohorts[divided.column] = [cohort.take(name, rows) for name, rows in groups.items()]
+    return cohorts
 
 
 def _video_cohorts(
     cohort: Cohort, studies: LabelledStudies, videos: Mapping[str, VideoPredictions], seed: int
-) -> Iterator[Cohort]:
+) -> dict[str, list[Cohort]]:
+    cohorts: dict[str, list[Cohort]] = {}
     for run, every in videos.items():
         found = every.take(studies.places[run])
-        yield found.each(cohort, run)
-        for number in found.numbers:
-            yield found.some(cohort, run, number, seed)
+        fewer = [found.some(cohort, run, number, seed) for number in found.numbers]
+        cohorts[run] = [found.each(cohort, run), *fewer]
+    return cohorts
 
 
 def _warnings(runs: Mapping[str, Results], cohort: Cohort, tasks: Sequence[Task]) -> Iterator[str]:
-    for run, results in runs.items():
+    for run in runs:
         about = f"{run}: " if len(runs) > 1 else ""
-        if results.origin["warnings"]:
-            yield about + results.origin["warnings"]
         for task in tasks:
             sample = cohort.samples(task)[run]
             for text in suspicious_labels(task, sample.labels, sample.predictions[:, 0]):

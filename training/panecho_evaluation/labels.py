@@ -1,6 +1,7 @@
 """Tables of labels: a row per study, or per file of it."""
 
 import difflib
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class LabelTable:
 
     Attributes:
         path: The file.
+        sha256: Of the file.
         rows: Number of each row in the file, the header being 1, [N].
         studies: Study Instance UID, or what results call the study, [N]; empty where the row does not say.
         files: File of the study, [N]; empty where the row does not say.
@@ -42,6 +44,7 @@ class LabelTable:
     """
 
     path: Path
+    sha256: str
     rows: NDArray[np.intp]
     studies: tuple[str, ...]
     files: tuple[str, ...]
@@ -87,6 +90,7 @@ def read_labels(
     others = [place for place in range(len(header)) if place not in places.values()]
     return LabelTable(
         path=path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         rows=np.array(numbers),
         studies=text.get("study", nothing),
         files=text.get("file", nothing),

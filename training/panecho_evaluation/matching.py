@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from panecho_evaluation.results import Results
 
 __all__ = ["Aliases", "LabelledStudies", "Unmatched", "match_studies"]
 
-Aliases = Callable[[str, str], Iterable[str]]
-"""What results may call the study of a row, from the row's study and file."""
+Aliases: TypeAlias = Callable[[str, Sequence[str]], Iterable[str]]
+"""What results may call a study, from what the labels call it and from its files; either may be empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ def match_studies(table: LabelTable, runs: Mapping[str, Results], aliases: Alias
     Raises:
         EvaluationError: No study has both labels and predictions, or two rows of a study have different labels.
     """
-    names = [tuple(aliases(study, file)) for study, file in zip(table.studies, table.files, strict=True)]
+    names = _names(table, aliases)
     found = {run: _places(names, results) for run, results in runs.items()}
     unmatched = [left for run, results in runs.items() for left in _unmatched(run, results, table, found[run], names)]
     matched = np.flatnonzero(np.logical_and.reduce([places >= 0 for places in found.values()]))
@@ -120,6 +121,17 @@ class _Groups:
         for row, study in zip(self.rows, self.studies, strict=True):
             texts[study] = texts[study] or column[row]
         return tuple(texts)
+
+
+def _names(table: LabelTable, aliases: Aliases) -> list[tuple[str, ...]]:
+    """Return what results may call the study of each row; rows of one study share their files."""
+    keys = [(study, "") if study else ("", file) for study, file in zip(table.studies, table.files, strict=True)]
+    files: dict[tuple[str, str], list[str]] = {key: [] for key in keys}
+    for key, file in zip(keys, table.files, strict=True):
+        if file:
+            files[key].append(file)
+    names = {key: tuple(aliases(key[0], found)) for key, found in files.items()}
+    return [names[key] for key in keys]
 
 
 def _places(names: Sequence[tuple[str, ...]], results: Results) -> NDArray[np.intp]:

@@ -41,7 +41,8 @@ class Subgroups:
             numbers = tuple(float(cut) for cut in cuts.split(",")) if cuts else ()
         except ValueError:
             numbers = (math.nan,)
-        if not column or any(not low < high for low, high in zip(numbers, (*numbers[1:], math.inf), strict=True)):
+        rising = all(low < high for low, high in pairwise(numbers)) and all(map(math.isfinite, numbers))
+        if not (column and rising):
             raise EvaluationError(f"{text!r} is not a COLUMN or COLUMN:CUT,CUT with rising numbers, such as age:40,60.")
         return cls(column, numbers)
 

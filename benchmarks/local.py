@@ -1,0 +1,51 @@
+"""Compares the pipeline in one process (`panecho_local`) with a server on the same machine, from files to a study.
+
+python benchmarks/local.py [--rounds 5] [--files 6]
+
+In every round, in turn: the same study by a client of a server, and by `open_local`; both in the precision that suits
+the machine. Writes a table into benchmarks/results.
+"""
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from machine import describe_machine
+from panecho_client import PanEcho
+from panecho_local import open_local
+from serving import serving
+from timing import describe_ratio, in_turn
+
+DATA = Path(__file__).parents[1] / "tests/data"
+CINE = DATA / "sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
+RESULTS = Path(__file__).parent / "results/local.md"
+
+
+def main() -> None:
+    """Measure, print the table and write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--files", type=int, default=6, help="cines of the study, four clips of each")
+    arguments = parser.parse_args()
+    with ExitStack() as opened:
+        server = opened.enter_context(serving(None))
+        folder = Path(opened.enter_context(TemporaryDirectory()))
+        for number in range(arguments.files):
+            (folder / f"{number}.dcm").write_bytes(CINE.read_bytes())
+        served = opened.enter_context(PanEcho(server.grpc_url))
+        local = opened.enter_context(open_local(stand_in=0))
+        times = in_turn(
+            {"server": lambda: served.predict_study(folder), "local": lambda: local.predict_study(folder)},
+            arguments.rounds,
+        )
+    clips = 4 * arguments.files
+    lines = [f"{describe_machine()}", "", "| pipeline | clips/s | ms per study |", "|---|---|---|"]
+    lines += [f"| {name} | {clips / time.median:.2f} | {time.spread()} |" for name, time in times.items()]
+    lines += ["", f"Server to local, round by round: {describe_ratio(times['server'].ratios(times['local']))}."]
+    RESULTS.write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))  # noqa: T201 - the table
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,7 @@ if [ -z "${CHECKPOINT:-}" ] || { [ -f "$CHECKPOINT" ] && [ ! -s "$CHECKPOINT" ];
             exit
         fi
     done
-    echo "No checkpoint was given: exporting stand-in weights, whose numbers mean nothing clinically." >&2
+    echo "No checkpoint was given: exporting stand-in weights. Their numbers mean nothing clinically." >&2
     exec panecho export --stand-in 0 --model-repository "$MODEL_REPOSITORY" "$@"
 fi
 if [ ! -r "$CHECKPOINT" ]; then

@@ -1,6 +1,6 @@
 """Compares the pipeline in one process (`panecho_local`) with a server on the same machine, from files to a study.
 
-python benchmarks/local.py [--rounds 5] [--files 6]
+python -m benchmarks.local [--rounds 5] [--files 6]
 
 In every round, in turn: the same study by a client of a server, and by `open_local`; both in the precision that suits
 the machine. Writes a table into benchmarks/results.
@@ -11,11 +11,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from machine import describe_machine
+from load_tests.embedded.serving import serving
+
+from benchmarks.machine import describe_machine
+from benchmarks.timing import describe_ratio, in_turn
 from panecho_client import PanEcho
 from panecho_local import open_local
-from serving import serving
-from timing import describe_ratio, in_turn
 
 DATA = Path(__file__).parents[1] / "tests/data"
 CINE = DATA / "sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from load_tests.embedded.serving import serving
+from rich.console import Console
 
 from benchmarks.machine import describe_machine
 from benchmarks.timing import describe_ratio, in_turn
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=6, help="cines of the study, four clips of each")
     arguments = parser.parse_args()
     with ExitStack() as opened:
-        server = opened.enter_context(serving(None))
+        server = opened.enter_context(serving(None, Console(stderr=True)))
         folder = Path(opened.enter_context(TemporaryDirectory()))
         for number in range(arguments.files):
             (folder / f"{number}.dcm").write_bytes(CINE.read_bytes())

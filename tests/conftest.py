@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+# PyTorch's threads sleep while they wait for each other, here and in what tests start: OpenMP's default keeps their
+# cores busy, and servers then go without. PyTorch reads this when it is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from panecho_export.repository import export_stand_in
 from panecho_server import ServerSettings, TritonServer
 from support.small_models import SMALL_MODELS, add_small_models

@@ -8,6 +8,7 @@ import torch
 from panecho_export.torchscript import save
 from panecho_export.validation import random_frames
 from panecho_model.architecture import ImageEncoder, PanEchoModel
+from support.slow_precision import middle
 
 
 def largest_difference(model: torch.nn.Module, other: torch.nn.Module, frames: torch.Tensor) -> float:
@@ -15,22 +16,35 @@ def largest_difference(model: torch.nn.Module, other: torch.nn.Module, frames: t
         return max(float((a - b).abs().max()) for a, b in zip(model(frames), other(frames), strict=True))
 
 
-@pytest.mark.parametrize(("clips", "clip_length"), [(1, 1), (2, 3), (1, 16), (5, 16), (1, 40)])
+@pytest.mark.parametrize(("clips", "clip_length"), [(1, 1), (2, 3), (1, 16)])
 def test_equals_eager(eager: PanEchoModel, scripted: torch.jit.ScriptModule, clips: int, clip_length: int) -> None:
-    """(5, 16) and (1, 40) with another number of images than one pass takes, (1, 1) with a single one."""
     assert largest_difference(eager, scripted, random_frames(clips, clip_length)) < 1e-5
 
 
-@pytest.mark.parametrize("frames", [1, 3, 65])
+@pytest.mark.parametrize(("clips", "clip_length"), [(5, 16), (1, 40), (1, 65)])
+def test_several_passes_equal_eager(
+    eager: PanEchoModel, scripted: torch.jit.ScriptModule, clips: int, clip_length: int
+) -> None:
+    """More images than one pass takes, and fewer."""
+    assert largest_difference(eager, scripted, middle(random_frames(clips, clip_length))) < 1e-5
+
+
+@pytest.mark.parametrize("frames", [1, 3])
 def test_image_encoder_equals_eager(
     eager_image_encoder: ImageEncoder, scripted_image_encoder: torch.jit.ScriptModule, frames: int
 ) -> None:
-    """65 are one more than one pass takes."""
     assert largest_difference(eager_image_encoder, scripted_image_encoder, random_frames(frames)) < 1e-5
 
 
+def test_two_passes_of_the_image_encoder_equal_eager(
+    eager_image_encoder: ImageEncoder, scripted_image_encoder: torch.jit.ScriptModule
+) -> None:
+    """65 are one more than one pass takes."""
+    assert largest_difference(eager_image_encoder, scripted_image_encoder, middle(random_frames(65))) < 1e-5
+
+
 def test_frames_do_not_depend_on_their_batch(scripted_image_encoder: torch.jit.ScriptModule) -> None:
-    frames = random_frames(65)
+    frames = middle(random_frames(65))
     with torch.inference_mode():
         (together,) = scripted_image_encoder(frames)
         for index in (0, 63, 64):
@@ -39,7 +53,7 @@ def test_frames_do_not_depend_on_their_batch(scripted_image_encoder: torch.jit.S
 
 
 def test_clips_do_not_depend_on_their_batch(eager: PanEchoModel) -> None:
-    clips = random_frames(3, 7)
+    clips = middle(random_frames(3, 7))
     with torch.inference_mode():
         together, _ = eager(clips)
         alone = torch.cat([eager(clips[index : index + 1])[0] for index in range(3)])

@@ -6,6 +6,7 @@ MODEL_REPOSITORY ?= build/model_repository
 CHECKPOINT ?=
 FUZZ ?=
 LOAD ?=
+AUDIT ?=
 LOCK ?=
 FILES ?= ../shared/data
 
@@ -13,7 +14,7 @@ FILES ?= ../shared/data
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.venv/installed: pyproject.toml requirements.lock scripts/setup
+.venv/installed: pyproject.toml client/pyproject.toml hatch_build.py uv.lock scripts/setup scripts/locked.py
 	scripts/setup
 	@touch $@
 
@@ -61,8 +62,8 @@ validate-deploy: setup ## Check everything in deploy/ and docker-compose.yml aga
 	scripts/validate/prometheus
 
 .PHONY: audit
-audit: setup ## Look for known vulnerabilities in every locked package
-	$(BIN)/python scripts/audit.py
+audit: setup ## Look for known vulnerabilities in every installed package (AUDIT="--ignore-vuln ID" to accept one)
+	$(BIN)/pip-audit --skip-editable $(AUDIT)
 
 .PHONY: sbom
 sbom: setup ## Write a CycloneDX bill of materials into build/sbom.json
@@ -80,7 +81,7 @@ pictures: setup ## Draw the pictures of docs/guide/framing.md (FILES=folder with
 lint: setup ## Check style, types and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy admin benchmarks client export load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
+	$(BIN)/mypy admin benchmarks client export hatch_build.py load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.config_rendering --check model_repository
 
@@ -95,12 +96,8 @@ render: setup ## Write tasks.json, the task-shaped parts of every config.pbtxt, 
 	deploy/kubernetes/monitoring/render > deploy/kubernetes/monitoring/prometheusrule.yaml
 
 .PHONY: lock
-lock: setup ## Write requirements.lock and constraints.txt from pyproject.toml (LOCK=--upgrade for newer versions)
-	scripts/lock $(LOCK)
-
-.PHONY: lock-images
-lock-images: setup ## Write the lock files of the images from pyproject.toml and constraints.txt
-	$(BIN)/python deploy/docker/lock.py
+lock: ## Write uv.lock from both pyproject.toml (LOCK=--upgrade, or LOCK="--upgrade-package NAME", for newer versions)
+	$(BIN)/uv lock $(LOCK)
 
 .PHONY: clean
 clean: ## Remove exported models, logs and caches (not .venv)

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,20 @@ def packages() -> dict[str, Any]:
     if done.returncode:
         raise SbomError(f"cyclonedx-py: {(done.stderr.strip() or 'it wrote nothing').splitlines()[-1]}")
     sbom: dict[str, Any] = json.loads(done.stdout)
+    # What pyproject.toml does not say, as the build finds it out.
+    sbom["metadata"]["component"]["version"] = version("panecho-triton")
+    dependencies(sbom).append(f"panecho-client=={version('panecho-client')}")
+    for component in sbom["components"]:
+        references = component.pop("externalReferences", [])
+        component["externalReferences"] = [link for link in references if not link["url"].startswith("file:")]
     return sbom
+
+
+def dependencies(sbom: dict[str, Any]) -> list[str]:
+    """Return the references of what the project depends on, to be added to."""
+    (root,) = (entry for entry in sbom["dependencies"] if entry["ref"] == ROOT_REFERENCE)
+    references: list[str] = root.setdefault("dependsOn", [])
+    return references
 
 
 def exported_models(repository: Path) -> list[Component]:
@@ -141,9 +155,8 @@ def sha256(file: Path) -> str:
 def add(sbom: dict[str, Any], models: list[Component]) -> None:
     """Add ``models`` to the components of ``sbom`` and to what the project depends on."""
     sbom["components"] += models
-    (root,) = (entry for entry in sbom["dependencies"] if entry["ref"] == ROOT_REFERENCE)
     references = [model["bom-ref"] for model in models]
-    root["dependsOn"] = [*root.get("dependsOn", []), *references]
+    dependencies(sbom).extend(references)
     sbom["dependencies"] += [{"ref": reference} for reference in references]
 
 

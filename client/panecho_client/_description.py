@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from panecho_client._exceptions import IncompatibleServerError
 
-VERSION = version("panecho-triton")
+VERSION = version("panecho-client")
 
 Kind = Literal["regression", "binary", "multiclass"]
 

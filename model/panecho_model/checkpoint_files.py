@@ -59,7 +59,7 @@ def _require_checkpoint(path: Path) -> None:
 
 def _read_torch(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - tensors and plain containers
     except Exception as error:
         # Only the class: torch's own text advises to load without the check, which runs code that the file holds.
         raise CheckpointError(

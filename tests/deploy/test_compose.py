@@ -166,7 +166,7 @@ def test_our_images_are_what_the_dockerfile_calls_them() -> None:
 
 
 def test_the_version_is_this_one() -> None:
-    with (ROOT / "pyproject.toml").open("rb") as file:
+    with (ROOT / "client/pyproject.toml").open("rb") as file:
         version = tomllib.load(file)["project"]["version"]
 
     assert {service["image"].partition(":")[2] for service in OURS.values()} == {version}

@@ -15,7 +15,7 @@ from kubernetes_objects import kustomizations, render
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/operate/kubernetes.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+VERSION = tomllib.loads((ROOT / "client/pyproject.toml").read_text())["project"]["version"]
 
 
 @pytest.fixture

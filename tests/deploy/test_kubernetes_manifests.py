@@ -21,7 +21,7 @@ OVERLAYS = ("cpu", "gpu", "autoscale", "autoscale-keda")
 SERVER = {"app.kubernetes.io/name": "panecho", "app.kubernetes.io/component": "server"}
 METRIC = "panecho_queue_seconds_per_request"
 RECORDED = "panecho:queue_seconds_per_request:rate2m"
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+VERSION = tomllib.loads((ROOT / "client/pyproject.toml").read_text())["project"]["version"]
 
 
 @pytest.fixture(scope="module")

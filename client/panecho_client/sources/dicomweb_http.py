@@ -121,5 +121,5 @@ def _needs_extra() -> Iterator[None]:
         yield
     except ImportError as error:
         raise RequestError(
-            f"DICOMweb needs the dicomweb extra: pip install 'panecho-triton[dicomweb]' ({error})."
+            f"DICOMweb needs the dicomweb extra: pip install 'panecho-client[dicomweb]' ({error})."
         ) from None

@@ -125,7 +125,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(RequestError, match=r"pip install 'panecho-triton\[reports\]'"):
+    with pytest.raises(RequestError, match=r"pip install 'panecho-client\[reports\]'"):
         read_sop_instance(write_nothing(tmp_path))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._clips import as_uint8_clips, as_uint8_frames, parts_of
-from panecho_client._connection import DEFAULT_URL, Connection
+from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection
 from panecho_client._contract import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING, Parameters
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError, ServerError, naming
@@ -38,7 +38,6 @@ from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, Sender, ignore_progress
 from panecho_client._transport.base import Transport
 
-DEFAULT_CONCURRENCY = 4
 CLIPS_PER_REQUEST = 16
 FRAMES_PER_REQUEST = 64
 WEIGHTS_CHANGES = 2

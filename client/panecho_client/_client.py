@@ -12,9 +12,9 @@ from typing import Any, Self, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_client._async_client import DEFAULT_CONCURRENCY, AsyncPanEcho
+from panecho_client._async_client import AsyncPanEcho
 from panecho_client._clip_options import ClipOptions, OnError
-from panecho_client._connection import DEFAULT_URL, Connection
+from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError
 from panecho_client._files import StrPath

@@ -16,11 +16,12 @@ class ClipOptions:
 
     Attributes:
         num_clips: Clips taken from each video.
-        clip_length: Frames of a clip; None for what the server's model was exported for.
+        clip_length: Frames of a clip. Default: as the model was exported, usually 16.
         frame_stride: A clip takes every nth frame.
-        frame_rate: Resample videos to so many frames per second first; None for all frames.
-        mask: What of a DICOM's frames is shown: the sector, the header's region, or all.
-        decode_scale: Whether large JPEG frames may be decoded at a fraction of their size.
+        frame_rate: Resample each video to this frame rate first, in frames per second. Default: keep all frames.
+        mask: Part of a DICOM's frames that the model sees: the ultrasound sector (auto), the header's region, or all
+            (none).
+        decode_scale: reduced decodes large JPEG frames at a fraction of their size, which is faster.
 
     Raises:
         RequestError: A number is below 1.

@@ -7,6 +7,7 @@ from pathlib import Path
 from panecho_client._exceptions import RequestError
 
 DEFAULT_URL = "localhost:8001"
+DEFAULT_CONCURRENCY = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,25 +29,29 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True)
 class Tls:
-    """Encryption, and proof of who is who.
+    """Encryption, and the client's certificate for servers that ask for one (mTLS).
 
     Attributes:
-        root_certificates: PEM file of the authorities to trust; None trusts the system's.
-        private_key: PEM file of the client's key, for servers that ask who calls (mTLS).
-        certificate_chain: PEM file of the client's certificate.
+        root_certificates: PEM file of the authorities to trust. Default: the system's.
+        certificate: PEM file of the client's certificate, for mTLS.
+        private_key: PEM file of the certificate's private key.
+
+    Raises:
+        RequestError: Half of the pair is missing, or a file does not exist.
     """
 
     root_certificates: Path | None = None
+    certificate: Path | None = None
     private_key: Path | None = None
-    certificate_chain: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse half a pair, and files that are not there."""
-        if (self.private_key is None) != (self.certificate_chain is None):
-            raise RequestError("mTLS needs both private_key and certificate_chain.")
-        for path in (self.root_certificates, self.private_key, self.certificate_chain):
+        """Refuse half a pair, and files that do not exist."""
+        if (self.private_key is None) != (self.certificate is None):
+            raise RequestError("certificate and private_key go together (mTLS); give both or neither.")
+        for name in ("root_certificates", "certificate", "private_key"):
+            path = getattr(self, name)
             if path is not None and not Path(path).is_file():
-                raise RequestError(f"{path}: no such file; give the path of a PEM file.", paths=[Path(path)])
+                raise RequestError(f"{name}: {path} is not a file; give the path of a PEM file.", paths=[Path(path)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,7 @@ class Connection:
             server must be on this machine, see the same ``/dev/shm``, and allow it.
     """
 
-    url: str
+    url: str = DEFAULT_URL
     timeout: float = 600.0
     connect_timeout: float = 10.0
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,90 +1,98 @@
-"""``panecho export``: make a model repository servable. Torch is imported only when it runs."""
+"""``panecho export``: make a model repository servable."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-from rich.console import Console
+from cyclopts import CycloptsError, Parameter, Token, convert, validators
 
-from panecho_export.errors import ExportError
-from panecho_export.variant import Variant, parse_parts
 from panecho_model.constants import CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
-from panecho_model.errors import ModelError
-from panecho_model.tasks import TASKS, find_tasks
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from panecho_export.variant import Variant
+
+Part = Literal["study", "backbone", "image_encoder"]
 DEFAULT_REPOSITORY = Path("build/model_repository")
 
 
-def export(  # noqa: PLR0913 - one argument per option of the command
+def split_names(type_: Any, tokens: Sequence[Token]) -> Any:  # noqa: ANN401 - any type that cyclopts converts to
+    """Return the names of texts such as ``EF,AVStenosis``."""
+    names = [name.strip() for token in tokens for name in token.value.split(",")]
+    return convert(type_, [tokens[0].evolve(value=name) for name in names])
+
+
+Names = Parameter(converter=split_names, n_tokens=1, metavar="NAME,…")
+
+
+def export(  # noqa: PLR0913 - one argument per option
     *,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Checkpoint in PanEcho's released format, such as panecho.pt.")
-    ] = None,
-    stand_in: Annotated[
-        int | None, typer.Option(help="Seed of stand-in weights, used instead of a checkpoint. They mean nothing.")
-    ] = None,
-    model_repository: Annotated[
-        Path, typer.Option(help="Repository to make servable; created when missing.")
-    ] = DEFAULT_REPOSITORY,
-    tasks: Annotated[
-        str | None, typer.Option(help="Tasks to serve, such as 'EF,AVStenosis'. Default: all.", show_default=False)
-    ] = None,
-    parts: Annotated[
-        str,
-        typer.Option(
-            help="What to serve: study (tasks of a study), backbone (no heads: embeddings of videos), "
-            "image_encoder (embeddings of frames)."
-        ),
-    ] = "study,image_encoder",
-    clip_length: Annotated[
-        int, typer.Option(min=1, max=MAX_CLIP_LENGTH, help="Frames of a clip where a request does not say.")
-    ] = CLIP_LENGTH,
-    precision: Annotated[
-        Literal["auto", "fp32", "bf16", "fp16"],
-        typer.Option(help="Of the backbone; auto is bf16 where this machine computes it in hardware, else fp32."),
-    ] = "auto",
-    validate: Annotated[
-        list[Path] | None,
-        typer.Option(help="Real file to compare the exported model on, besides generated clips; may be repeated."),
-    ] = None,
+    checkpoint: Path | None = None,
+    stand_in: int | None = None,
+    model_repository: Path = DEFAULT_REPOSITORY,
+    tasks: Annotated[tuple[str, ...] | None, Names] = None,
+    parts: Annotated[tuple[Part, ...], Names] = ("study", "image_encoder"),
+    clip_length: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=MAX_CLIP_LENGTH))] = CLIP_LENGTH,
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    validate: tuple[Path, ...] = (),
 ) -> None:
     """Make a model repository servable from a checkpoint, or from stand-in weights to try things out.
 
-    The exported model is compared with the original one first; where they differ by too much nothing is written.
+    The exported model is first compared with the original one; if they differ too much, nothing is written.
+
+    Exit status: 0 done; 1 error; 2 wrong usage.
+
+    Args:
+        checkpoint: Checkpoint in PanEcho's released format, such as panecho.pt.
+        stand_in: Seed of stand-in weights, instead of a checkpoint. Their predictions mean nothing.
+        model_repository: Repository to make servable; created if it does not exist.
+        tasks: Tasks to serve, such as EF,AVStenosis. Default: all.
+        parts: What to serve: study (tasks of a study), backbone (no heads: embeddings of videos), image_encoder
+            (embeddings of frames).
+        clip_length: Frames of a clip if a request does not say.
+        precision: Precision of the backbone; auto is bf16 if this machine computes it in hardware, else fp32.
+        validate: Real file to compare the exported model on, in addition to generated clips; may be repeated.
     """
     if (checkpoint is None) == (stand_in is None):
-        raise typer.BadParameter("give either --checkpoint PATH or --stand-in SEED (stand-ins: try 0).")
+        raise CycloptsError(msg="Give either --checkpoint PATH or --stand-in SEED (to try things out: --stand-in 0).")
+    from rich.console import Console
+
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print("Loading PyTorch and exporting PanEcho as TorchScript …")
+    from panecho_export.errors import ExportError
+    from panecho_export.variant import Variant
+    from panecho_model.errors import ModelError
+    from panecho_model.tasks import TASKS, find_tasks
+
     try:
         variant = Variant(
-            tasks=TASKS if tasks is None else find_tasks([key.strip() for key in tasks.split(",")]),
-            parts=parse_parts(parts),
+            tasks=TASKS if tasks is None else find_tasks(tasks),
+            parts=parts,
             clip_length=clip_length,
             precision=_chosen(precision, parts, console),
-            validation_files=tuple(validate or ()),
+            validation_files=validate,
         )
         _export(checkpoint, stand_in or 0, model_repository, variant, console)
     except (ExportError, ModelError) as error:
-        console.print(f"panecho export: {error}", style="red", markup=False)
-        raise typer.Exit(1) from error
+        raise SystemExit(str(error)) from error
     console.print(f"Next: panecho serve --model-repository {model_repository}")
 
 
-def _chosen(precision: Literal["auto"] | Precision, parts: str, console: Console) -> Precision:
+def _chosen(precision: Literal["auto"] | Precision, parts: tuple[Part, ...], console: "Console") -> Precision:
     if precision != "auto":
         return precision
-    if parts == "image_encoder":
+    if parts == ("image_encoder",):
         return "fp32"
-    from panecho_export.precision import best_precision  # noqa: PLC0415 - torch takes seconds to import
+    from panecho_export.precision import best_precision
 
     choice = best_precision()
     console.print(f"Precision {choice.precision}: {choice.reason}. Export for another machine with --precision.")
     return choice.precision
 
 
-def _export(checkpoint: Path | None, seed: int, target: Path, variant: Variant, console: Console) -> None:
-    from panecho_export.repository import export_checkpoint, export_stand_in  # noqa: PLC0415 - torch takes seconds
+def _export(checkpoint: Path | None, seed: int, target: Path, variant: "Variant", console: "Console") -> None:
+    from panecho_export.repository import export_checkpoint, export_stand_in
 
     with console.status("Exporting: load, script, compare with the eager model, write"):
         if checkpoint is not None:

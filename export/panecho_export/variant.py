@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from panecho_export.errors import VariantError
 from panecho_model.constants import CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
@@ -60,17 +60,3 @@ class Variant:
         """Names of the models of the repository."""
         encoder = ("image_encoder",) if "image_encoder" in self.parts else ()
         return (*STUDY_MODELS, *encoder) if self.has_backbone else encoder
-
-
-def parse_parts(text: str) -> tuple[Part, ...]:
-    """Return the parts that a text such as ``study,image_encoder`` names.
-
-    Raises:
-        VariantError: One is unknown.
-    """
-    known = {str(part): part for part in get_args(Part)}
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in known:
-            raise VariantError(f"{name!r} is none of {', '.join(known)}.")
-    return tuple(known[name] for name in names)

@@ -1,6 +1,5 @@
 """How the embedded server is started."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,32 +19,32 @@ class ServerSettings:
     """Where the server finds its models and where it listens.
 
     Attributes:
-        model_repository: Folder that ``panecho export`` has made servable.
-        load: Models of the repository to load at start besides ``MODELS``, such as ``image_encoder``. A
-            repository of the image encoder alone loads that alone.
-        profile: Serving settings for a kind of machine, ``cpu`` or ``gpu`` (docs/operate/serving.md); None takes those
-            of each model's config.pbtxt, which suit any machine.
-        model_control: Whether callers over gRPC may load and unload models while the server runs, with Triton's model
-            repository API. It also takes new models, and so code to run: for machines of one user, and of ``host``
-            only this machine.
-        shared_memory: Whether callers over gRPC may hand over tensors in this machine's shared memory. Who may can have
-            the server read and write regions that are not theirs: for machines of one user, as above.
-        tls_certificate: PEM file of the server's certificate, and those between it and its authority. With it, gRPC
-            is encrypted and nothing else answers at its port. Triton's HTTP has no TLS: it listens on this machine
-            alone then, for a proxy to reach.
-        tls_key: PEM file of its private key.
-        tls_client_ca: PEM file of the authority whose certificates callers over gRPC must have (mTLS); None lets
-            everybody in.
-        host: Address to listen on. The default is this machine alone: studies carry patients' data.
-        http_port: 0 picks a free one; None is 8000, or the next free one.
-        grpc_port: As above, from 8001.
-        metrics_port: As above, from 8002.
-        log_file: Where the log of ``tritonserver`` and of the models goes; replaced at each start.
-        ready_timeout: Seconds until every model must be ready.
-        exit_timeout: Seconds that running requests are given when the server is stopped.
-        options: Further options of ``tritonserver`` by their names without dashes, such as
-            ``{"grpc-infer-thread-count": "8"}``. They come last, so one that is set above is overridden. HTTP must
-            stay on at ``http_port``: the models are asked there whether they are ready.
+        model_repository: Repository that `panecho export` made servable.
+        load: Model to load at start in addition to the usual ones, such as image_encoder; may be repeated. A
+            repository that holds the image encoder alone loads it without being asked.
+        profile: Serving settings for a kind of machine, cpu or gpu (docs/operate/serving.md). Default: settings that
+            suit any machine.
+        model_control: Let callers over gRPC load and unload models while the server runs, with Triton's model
+            repository API. They can bring new models, and so code to run: for machines of one user, reached from this
+            machine only.
+        shared_memory: Let callers over gRPC send tensors through this machine's shared memory. They can have the
+            server read and write memory that is not theirs: for machines of one user, reached from this machine only.
+        tls_certificate: PEM file of the server's certificate, with those between it and its authority. It encrypts
+            gRPC. Triton's HTTP has no TLS, so HTTP then listens on this machine only, for a proxy to reach.
+        tls_key: PEM file of the certificate's private key.
+        tls_client_ca: PEM file of the authority whose certificates callers over gRPC must have (mTLS). Default:
+            callers need none.
+        host: Address to listen on; 0.0.0.0 is every network. The default is this machine only, because studies carry
+            patients' data.
+        http_port: Port of HTTP; 0 picks a free one. Default: 8000, or the next free one.
+        grpc_port: Port of gRPC; 0 picks a free one. Default: 8001, or the next free one.
+        metrics_port: Port of the metrics; 0 picks a free one. Default: 8002, or the next free one.
+        log_file: Log of the server and its models; replaced at each start.
+        ready_timeout: Seconds within which every model must be ready.
+        exit_timeout: Seconds that running requests get to finish when the server stops.
+        options: Further options of tritonserver by their names, such as {"grpc-infer-thread-count": "8"} or
+            --options.grpc-infer-thread-count 8. They come last and override those above. HTTP must stay on at its
+            port: models are asked there whether they are ready.
     """
 
     model_repository: Path = Path("build/model_repository")
@@ -63,4 +62,4 @@ class ServerSettings:
     log_file: Path = Path("build/tritonserver.log")
     ready_timeout: float = 300
     exit_timeout: int = 30
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)

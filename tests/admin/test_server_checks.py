@@ -4,23 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
 
 from panecho_admin.checks import Check
-from panecho_admin.commands import doctor, models
 from panecho_admin.model_status import StatusClient
 from panecho_admin.server_checks import server_checks
 from panecho_client import ClipOptions, Connection, PanEcho, RequestError, ServerUnavailableError
 from panecho_client.triton import MODELS
 from panecho_server import TritonServer
-
-
-def invoke(*arguments: str) -> Result:
-    app = typer.Typer()
-    app.command("doctor")(doctor)
-    app.command("models")(models)
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+from support.commands import invoke
 
 
 def quick(url: str) -> Connection:

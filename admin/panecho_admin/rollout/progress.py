@@ -2,20 +2,19 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
 from panecho_admin.model_control import ModelControl
 from panecho_admin.rollout.rollout import deploy, roll_back
 from panecho_client import Connection
+from panecho_client.cli import make_messages
 
 
 def change_models(connection: Connection, new: Path | None, served: Path, *, fewer_tasks: bool) -> None:
-    """Deploy ``new``, or without it roll back, and say what is done and what is served then.
+    """Deploy ``new``, or roll back without it, and say each step and what is served in the end.
 
     Raises:
-        PanEchoError: Nothing was changed, or the text says otherwise.
+        PanEchoError: Nothing was changed, unless the text says otherwise.
     """
-    messages = Console(stderr=True, highlight=False, soft_wrap=True)
+    messages = make_messages()
 
     def say(step: str) -> None:
         messages.print(f"{step} …", markup=False)

@@ -154,7 +154,7 @@ class OutputFolder:
                 html=folder / "report.html" if self.html else None,
                 sr=folder / "report.dcm" if self.sr and can_have_sr(study, identity) else None,
             )
-            outputs.write_named(study, identity, key_frames=key_frames)
+            outputs.write(study, identity, key_frames=key_frames)
             write_whole(folder / PREDICTION, f"{named.to_json()}\n".encode())
 
     def fail(self, name: str | None, files: Sequence[Path], error: PanEchoError) -> None:

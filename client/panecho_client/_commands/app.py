@@ -1,15 +1,29 @@
 """The ``panecho`` command: one subcommand per entry point of the group ``panecho.commands``."""
 
 import functools
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import Annotated, Any, NoReturn
+from inspect import signature
+from typing import Annotated, Any, NoReturn, get_args
 
-import typer
+from cyclopts import App, CycloptsError, Group, Parameter
 
-from panecho_client._description import VERSION
+from panecho_client._commands.console import HelpFormatter, exit_status
+from panecho_client._exceptions import PanEchoError
 
-EXTRAS = {"serve": "server", "export": "export"}
+REQUIREMENTS = {
+    "doctor": "panecho-triton",
+    "export": "panecho-triton[export]",
+    "models": "panecho-triton",
+    "serve": "panecho-triton[server]",
+}
+"""What to install for the subcommands of other packages."""
+
+ABOUT = "From an echocardiography study to PanEcho's predictions. Research use only; not for clinical use."
+
+# A word such as num_clips or pseudonym_key, unless it is part of a path.
+FIELD = re.compile(r"(?<![\w/.-])[a-z]+(?:_[a-z]+)+(?![\w/-]|\.\w)")
 
 Command = Callable[..., Any]
 
@@ -19,76 +33,111 @@ def installed_commands() -> EntryPoints:
     return entry_points(group="panecho.commands")
 
 
-def build_app(commands: Iterable[EntryPoint]) -> typer.Typer:
-    """Return the app with these subcommands.
+def run(arguments: Sequence[str], commands: Iterable[EntryPoint] | None = None) -> int:
+    """Run ``panecho`` and return its exit status.
 
-    A command whose package cannot be imported is still listed; it then says which extra to install.
+    Args:
+        arguments: What follows ``panecho`` on the command line.
+        commands: Subcommands; all that are installed by default.
     """
-    app = typer.Typer(
+    entries = {entry.name: entry for entry in (installed_commands() if commands is None else commands)}
+    name = arguments[0] if arguments and arguments[0] in {*entries, *REQUIREMENTS} else None
+    app = _new_app()
+    for known in sorted({*entries, *REQUIREMENTS}) if name is None else [name]:  # only this one needs to be imported
+        _add(app, known, entries.get(known))
+    if name is None:
+        app.register_install_completion_command(help="Install completion by the Tab key for bash, zsh or fish.")
+    return exit_status(f"panecho {name}" if name else "panecho", lambda: _run(app, arguments))
+
+
+def _new_app() -> App:
+    return App(
         name="panecho",
-        help="From an echocardiography study to PanEcho's predictions. Research use only; not for clinical use.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
+        help=ABOUT,
+        usage="Usage: panecho COMMAND",
+        help_format="plaintext",
+        help_formatter=HelpFormatter(),
+        version=_version,
+        group_parameters=Group("Options", sort_key=0),
+        default_parameter=Parameter(negative=(), show_default=_shown_default),
     )
-    app.callback()(_options)
-    for entry in sorted(commands, key=lambda entry: entry.name):
-        _add(app, entry)
-    return app
 
 
-def _options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=lambda value: _print_version(wanted=value))
-    ] = False,
-) -> None:
-    """Take the options that come before a subcommand."""
-
-
-def _print_version(*, wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"panecho {VERSION}")
-        raise typer.Exit
-
-
-def _add(app: typer.Typer, entry: EntryPoint) -> None:
+def _add(app: App, name: str, entry: EntryPoint | None) -> None:
+    """Add a subcommand; one that is not installed, or cannot be imported, is listed and says what to install."""
     try:
-        app.command(entry.name)(_guarded(entry.name, entry.load()))
+        if entry is None:
+            raise ModuleNotFoundError("it is not installed")
+        command = entry.load()
+        app.command(_guarded(name, command), name=name, usage=f"Usage: panecho {name} {_arguments(command)}")
     except ImportError as error:
-        # Whatever its arguments are, --help included, the answer is the same.
-        settings = {"allow_extra_args": True, "ignore_unknown_options": True}
-        text = _missing(entry.name, error)
-        app.command(entry.name, help=text, context_settings=settings, add_help_option=False)(_stub(text))
+        # Whatever the arguments are, --help included, the answer is the same.
+        text = _missing(name, error)
+        missing = App(name=name, help=text, help_flags=(), version_flags=())
+        missing.default(functools.partial(_stop, text))
+        app.command(missing)
 
 
-def _stub(text: str) -> Command:
-    def run() -> None:
-        _stop(text)
+def _arguments(command: Command) -> str:
+    """Return what follows a subcommand's name, such as ``[OPTIONS] [PATHS...]``."""
+    required, optional = [], []
+    for parameter in signature(command).parameters.values():
+        name = parameter.name.upper()
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            needed = any(note.required for note in get_args(parameter.annotation)[1:])
+            optional.append(f"{name}..." if needed else f"[{name}...]")
+        elif parameter.kind is parameter.POSITIONAL_ONLY:
+            optional.append(f"[{name}]")
+        elif parameter.default is parameter.empty:
+            required.append(f"--{parameter.name.replace('_', '-')} {name}")
+    return " ".join([*required, "[OPTIONS]", *optional])
 
-    return run
+
+def _stop(text: str, *_: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]) -> NoReturn:
+    raise SystemExit(text)
 
 
 def _guarded(name: str, command: Command) -> Command:
     """Return the command, with a missing package reported even when it is imported only as the command runs."""
 
     @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any command's arguments
+    def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any command's arguments
         try:
             return command(*args, **kwargs)
         except ModuleNotFoundError as error:
-            return _stop(_missing(name, error))
+            raise SystemExit(_missing(name, error)) from None
 
-    return run
-
-
-def _stop(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    raise typer.Exit(1)
+    return guarded
 
 
 def _missing(name: str, error: ImportError) -> str:
-    if name not in EXTRAS:
-        return f"panecho {name} cannot be loaded: {error}."
-    extra = EXTRAS[name]
-    return f"panecho {name} needs the {extra} extra: pip install 'panecho-triton[{extra}]' ({error})."
+    if name not in REQUIREMENTS:
+        return f"cannot be loaded: {error}."
+    return f"needs {REQUIREMENTS[name]}: pip install '{REQUIREMENTS[name]}' ({error})."
+
+
+def _run(app: App, arguments: Sequence[str]) -> int | None:
+    try:
+        command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    except PanEchoError as error:
+        raise CycloptsError(msg=_as_options(str(error))) from None
+    status: int | None = command(*bound.args, **bound.kwargs)
+    return status
+
+
+def _as_options(text: str) -> str:
+    """Return an error's text with options instead of the fields of the dataclass that refuses them."""
+    return FIELD.sub(lambda field: f"--{field[0].replace('_', '-')}", text)
+
+
+def _shown_default(value: object) -> str | None:
+    """Return a default for the help; nothing for what is left out or off by default."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or None
+    return None if value is None or value is False or value == {} else str(value)
+
+
+def _version() -> str:
+    from panecho_client._description import VERSION
+
+    return f"panecho {VERSION}"

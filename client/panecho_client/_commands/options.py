@@ -1,127 +1,242 @@
-"""Options that several subcommands take."""
+"""Options that subcommands share: dataclasses that cyclopts builds from the command line, each option declared once.
 
+A field is an option, its description in the docstring is the option's help, and its default is the option's default.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
-import typer
+from cyclopts import CycloptsError, Group, Parameter, Token, convert
+from cyclopts.types import PositiveFloat, PositiveInt
 
-from panecho_client._archive.shard import Shard
-from panecho_client._connection import Connection, Tls
+from panecho_client._archive.prediction_request import PredictionRequest
+from panecho_client._clip_options import ClipOptions, OnError
+from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection, Tls
+from panecho_client._whole_files import accessing
+from panecho_client.outputs.study_files import Outputs
 
-Url: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        help="host:port of the server's gRPC endpoint, http://host:port of its HTTP endpoint, or dns:///name:port."
-    ),
-]
-NumClips: TypeAlias = Annotated[int, typer.Option(min=1, help="Clips taken from each video.")]
-ClipLength: TypeAlias = Annotated[
-    int | None,
-    typer.Option(min=1, help="Frames of a clip. Default: as the model was exported, 16.", show_default=False),
-]
-FrameStride: TypeAlias = Annotated[int, typer.Option(min=1, help="A clip takes every nth frame.")]
-FrameRate: TypeAlias = Annotated[
-    float | None, typer.Option(help="Resample videos to so many frames per second first.", show_default=False)
-]
-Mask: TypeAlias = Annotated[
-    Literal["auto", "region", "none"],
-    typer.Option(help="What of a DICOM's frames is shown: the sector, the header's region, or all."),
-]
-DecodeScale: TypeAlias = Annotated[
-    Literal["full", "reduced"], typer.Option(help="Decode large JPEG frames at a fraction of their size: faster.")
-]
-Tasks: TypeAlias = Annotated[
-    str | None, typer.Option(help="Tasks to predict, such as 'EF,AVStenosis'. Default: all.", show_default=False)
-]
-OnError: TypeAlias = Annotated[
-    Literal["skip", "fail"], typer.Option(help="What to do about a file that cannot be used.")
-]
-Timeout: TypeAlias = Annotated[float, typer.Option(min=0.001, help="Seconds that one request may take.")]
-Concurrency: TypeAlias = Annotated[int, typer.Option(min=1, help="Requests that are under way at a time.")]
-Header: TypeAlias = Annotated[
-    list[str] | None, typer.Option(help="Sent with every request, such as 'Authorization: Bearer …'; may be repeated.")
-]
-RootCertificates: TypeAlias = Annotated[
-    Path | None, typer.Option(help="PEM file of the authorities to trust; encrypts.", metavar="FILE")
-]
-Certificate: TypeAlias = Annotated[
-    Path | None, typer.Option(help="PEM file of the client's certificate, for mutual TLS.", metavar="FILE")
-]
-PrivateKey: TypeAlias = Annotated[Path | None, typer.Option(help="PEM file of its private key.", metavar="FILE")]
-IncludeIdentifiers: TypeAlias = Annotated[
-    bool, typer.Option("--include-identifiers", help="Write identifiers instead of pseudonyms.")
-]
-PseudonymKey: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(help="File whose content makes pseudonyms that nobody can compute without it.", metavar="FILE"),
-]
+Format = Literal["html", "sr", "parquet"]
+
+PREDICTION = Group("What to predict", sort_key=1)
+CLIPS = Group("Clips", sort_key=2)
+ONE_STUDY = Group("One study", sort_key=3)
+MANY_STUDIES = Group("Many studies", sort_key=4)
+NAMES = Group("Names in outputs", sort_key=5)
+SERVER = Group("Server", sort_key=6)
 
 
-def parse_shard(text: str) -> Shard:
-    """Return the shard of a text such as ``0/3``."""
-    try:
-        return Shard.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+def split_names(type_: Any, tokens: Sequence[Token]) -> Any:  # noqa: ANN401 - any type that cyclopts converts to
+    """Return the names of texts such as ``EF,AVStenosis``."""
+    names = [name.strip() for token in tokens for name in token.value.split(",")]
+    return convert(type_, [tokens[0].evolve(value=name) for name in names])
 
 
-Index: TypeAlias = Annotated[
-    Path | None, typer.Option(help="Predict the studies that `panecho index` listed in this file.", metavar="FILE")
-]
-ShardOption: TypeAlias = Annotated[
-    Shard | None,
-    typer.Option(
-        "--shard",
-        parser=parse_shard,
-        help="Predict one of COUNT parts of the studies, from 0 on, such as 0/3; `panecho merge` joins the tables.",
-        metavar="INDEX/COUNT",
-        show_default=False,
-    ),
-]
-FORMATS = ("html", "sr", "parquet")
+Names = Parameter(converter=split_names, n_tokens=1, metavar="NAME,…")
+Clips = Annotated[ClipOptions, Parameter(name="*", group=CLIPS)]
 
 
-def read_pseudonym_key(path: Path | None) -> bytes:
-    """Return the pseudonym key that the file holds; empty without a file."""
-    if path is None:
-        return b""
-    if not path.is_file():
-        raise typer.BadParameter(f"{path} is no file.", param_hint="--pseudonym-key")
-    return path.read_bytes()
+@Parameter(name="*", group=ONE_STUDY)
+@dataclass(frozen=True, kw_only=True)
+class OneStudyFiles(Outputs):
+    """As ``Outputs``, with - for stdout."""
+
+    json: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None
 
 
-def split_tasks(tasks: str | None) -> list[str] | None:
-    """Return the names of the tasks; None for all."""
-    return None if tasks is None else [key.strip() for key in tasks.split(",")]
+@Parameter(name="*", group=SERVER)
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How to get through to a server.
+
+    Attributes:
+        header: Header to send with every request, such as 'Authorization: Bearer …'; may be repeated.
+        tls: Certificates.
+    """
+
+    header: tuple[str, ...] = ()
+    tls: Annotated[Tls | None, Parameter(name="*")] = None
+
+    def connection(self, url: str, timeout: float) -> Connection:
+        """Return the connection to a server.
+
+        Raises:
+            CycloptsError: A header has no name or no value.
+            RequestError: The address is not valid, or contradicts the certificates.
+        """
+        return Connection(url=url, timeout=timeout, headers=parse_pairs(self.header, ":", "--header"), tls=self.tls)
 
 
-def make_connection(  # noqa: PLR0913 - one argument per option
-    *,
-    url: str,
-    timeout: float,
-    header: list[str] | None,
-    root_certificates: Path | None,
-    certificate: Path | None,
-    private_key: Path | None,
-) -> Connection:
-    """Return the connection that the options describe; RequestError when they contradict each other."""
-    files = (root_certificates, certificate, private_key)
-    tls = Tls(root_certificates=files[0], certificate_chain=files[1], private_key=files[2]) if any(files) else None
-    return Connection(url=url, timeout=timeout, headers=parse_pairs(header, ":", "--header"), tls=tls)
+@Parameter(name="*", group=SERVER)
+@dataclass(frozen=True, kw_only=True)
+class ServerOptions:
+    """The server to ask.
+
+    Attributes:
+        url: host:port of the server's gRPC endpoint, http://host:port of its HTTP endpoint, or dns:///name:port for
+            several servers behind one name.
+        timeout: Seconds that one request may take.
+        concurrency: Requests in progress at a time.
+        access: How to get through.
+    """
+
+    url: str = DEFAULT_URL
+    timeout: PositiveFloat = Connection.timeout
+    concurrency: PositiveInt = DEFAULT_CONCURRENCY
+    access: Access = Access()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection; errors as of ``Access.connection``."""
+        return self.access.connection(self.url, self.timeout)
 
 
-def parse_pairs(lines: list[str] | None, separator: str, option: str) -> dict[str, str]:
-    """Return names and values of lines such as ``Name: value``."""
-    pairs = {name.strip(): value.strip() for name, _, value in (line.partition(separator) for line in lines or [])}
-    if not all(name and value for name, value in pairs.items()):
-        raise typer.BadParameter(f"each is NAME{separator}VALUE.", param_hint=option)
+@Parameter(name="*", group=NAMES)
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """What studies and files are called in outputs.
+
+    Attributes:
+        include_identifiers: Write identifiers instead of pseudonyms.
+        pseudonym_key: File that makes the pseudonyms: nobody can compute them without its content.
+    """
+
+    include_identifiers: bool = False
+    pseudonym_key: Path | None = None
+
+    @property
+    def key(self) -> bytes:
+        """Key of the pseudonyms, empty without a file.
+
+        Raises:
+            CycloptsError: There is no such file.
+            FilesError: It cannot be read.
+        """
+        if self.pseudonym_key is None:
+            return b""
+        if not self.pseudonym_key.is_file():
+            raise CycloptsError(msg=f"--pseudonym-key {self.pseudonym_key} is not a file; name an existing one.")
+        with accessing(self.pseudonym_key, "read", "name another file"):
+            return self.pseudonym_key.read_bytes()
+
+
+@Parameter(name="*", group=PREDICTION)
+@dataclass(frozen=True, kw_only=True)
+class RequestOptions:
+    """What to predict, in addition to how clips are made.
+
+    Attributes:
+        tasks: Tasks to predict, such as EF,AVStenosis. Default: all.
+        on_error: What to do about a file that cannot be used.
+        key_frames: Show a frame of each video in HTML reports, as --include-identifiers does too: text in the frame
+            may name the patient.
+    """
+
+    tasks: Annotated[tuple[str, ...] | None, Names] = None
+    on_error: OnError = "skip"
+    key_frames: bool = False
+
+    def request(self, clip_options: ClipOptions, naming: Naming) -> PredictionRequest:
+        """Return what to predict of every study."""
+        return PredictionRequest(
+            tasks=self.tasks,
+            clip_options=clip_options,
+            on_error=self.on_error,
+            key_frames=self.key_frames or naming.include_identifiers,
+        )
+
+
+@Parameter(name="*", group=ONE_STUDY)
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """How one study is reported.
+
+    Attributes:
+        per_video: Also report the predictions of each file.
+        one_study: Take all files as one study, whatever their headers say.
+    """
+
+    per_video: bool = False
+    one_study: bool = False
+
+
+@Parameter(name="*", group=MANY_STUDIES)
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where the results of many studies go.
+
+    Attributes:
+        output: Predict each study found, and write all results to this folder.
+        formats: What to write besides JSON and CSV.
+        resume: Continue a run: skip the studies that the --output folder holds.
+    """
+
+    output: Annotated[Path | None, Parameter(metavar="FOLDER")] = None
+    formats: Annotated[tuple[Format, ...], Names] = ()
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse options that mean nothing without an output folder."""
+        require(self.output or not (self.formats or self.resume), "--formats and --resume need --output FOLDER.")
+
+
+@Parameter(name="*", group=MANY_STUDIES)
+@dataclass(frozen=True, kw_only=True)
+class StudySelection:
+    """Which studies to predict, if not those among the paths given.
+
+    Attributes:
+        index: Predict the studies that `panecho index` listed in this file.
+        shard: Predict one of COUNT parts of the studies, from 0 on, such as 0/3; `panecho merge` joins the tables.
+        dicomweb: Predict the studies of this DICOMweb server.
+        query: Which of its studies, such as StudyDate=20260101-; may be repeated.
+        dicomweb_header: Header to send to the DICOMweb server; may be repeated.
+    """
+
+    index: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    shard: Annotated[str | None, Parameter(metavar="INDEX/COUNT")] = None
+    dicomweb: Annotated[str | None, Parameter(metavar="URL")] = None
+    query: Annotated[tuple[str, ...], Parameter(metavar="KEYWORD=VALUE")] = ()
+    dicomweb_header: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse options that mean nothing without a DICOMweb server."""
+        require(
+            self.dicomweb or not (self.query or self.dicomweb_header),
+            "--query and --dicomweb-header need --dicomweb URL.",
+        )
+
+
+def require(kept: object, rule: str) -> None:
+    """Refuse wrong usage.
+
+    Raises:
+        CycloptsError: The rule is not kept.
+    """
+    if not kept:
+        raise CycloptsError(msg=rule)
+
+
+def require_folder(option: str, path: Path | None) -> None:
+    """Refuse a file that could not be written after the work is done.
+
+    Raises:
+        CycloptsError: The folder of the file does not exist.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise CycloptsError(msg=f"{option} {path}: the folder {path.parent} does not exist; make it first.")
+
+
+def parse_pairs(lines: Iterable[str], separator: str, option: str) -> dict[str, str]:
+    """Return names and values of lines such as ``Name: value``.
+
+    Raises:
+        CycloptsError: A line has no name or no value.
+    """
+    pairs = {}
+    for line in lines:
+        name, _, value = (part.strip() for part in line.partition(separator))
+        require(name and value, f"{option}: {line!r} is not NAME{separator}VALUE.")
+        pairs[name] = value
     return pairs
-
-
-def parse_formats(text: str) -> list[str]:
-    """Return the names of the formats."""
-    formats = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = sorted(set(formats) - set(FORMATS))
-    if unknown:
-        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(FORMATS)}.", param_hint="--formats")
-    return formats

@@ -117,7 +117,7 @@ def client_options(connection: Connection) -> dict[str, Any]:
         "ssl": tls is not None,
         "root_certificates": tls and tls.root_certificates,
         "private_key": tls and tls.private_key,
-        "certificate_chain": tls and tls.certificate_chain,
+        "certificate_chain": tls and tls.certificate,
         "channel_args": channel_args(connection.url),
     }
 

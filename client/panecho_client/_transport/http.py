@@ -98,8 +98,8 @@ class HttpTransport:
 
 def _ssl_context(tls: Tls | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=tls.root_certificates if tls else None)
-    if tls and tls.private_key and tls.certificate_chain:
-        context.load_cert_chain(tls.certificate_chain, tls.private_key)
+    if tls and tls.private_key and tls.certificate:
+        context.load_cert_chain(tls.certificate, tls.private_key)
     return context
 
 

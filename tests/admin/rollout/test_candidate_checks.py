@@ -7,12 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from pydicom import dcmread
-from typer.testing import CliRunner, Result
 
-from panecho_admin.commands import models
 from panecho_admin.rollout.candidate_checks import CheckError, check_frames, check_study, require_same
 from panecho_admin.rollout.exported_repository import read_config, read_export
 from panecho_admin.rollout.repository_folders import Folders, renamed, uses_next
@@ -21,6 +18,8 @@ from panecho_client import FilesError, RequestError
 from panecho_client._description import Task
 from panecho_preprocessing import ClipOptions, preprocess_study
 from panecho_server import TritonServer
+from support.commands import Result
+from support.commands import invoke as panecho
 from support.exports import CONFIG, MODEL, STUDY, TASKS, copy_export, edit
 
 ALL = (*STUDY, "image_encoder")
@@ -255,9 +254,7 @@ def test_one_change_at_a_time(folders: Folders) -> None:
 
 
 def invoke(*arguments: str | Path) -> Result:
-    app = typer.Typer()
-    app.command("models")(models)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    return panecho("models", *arguments)
 
 
 def refusal(server: TritonServer, new: Path, served: Path) -> str:

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
-import typer
 from numpy.typing import NDArray
 from torch.jit import ScriptModule
-from typer.testing import CliRunner, Result
 
-from panecho_admin.commands import models
 from panecho_admin.rollout.repository_folders import Folders
 from panecho_server import ServerSettings, TritonServer
+from support.commands import Result
+from support.commands import invoke as panecho
 from support.exports import CONFIG, MODEL, TASKS, change_model, copy_export, edit
 from support.wire import infer_study
 
@@ -138,13 +137,11 @@ def before(changing: TritonServer, callers: Callers) -> Answer:
 
 
 def invoke(server: TritonServer, *arguments: str | Path) -> Result:
-    app = typer.Typer()
-    app.command("models")(models)
     served = server.settings.model_repository
     key = server.settings.log_file.with_name("admin-key")
     key.write_text(f"{KEY}\n")
     options = ["--url", server.grpc_url, "--model-repository", served, "--admin-key-file", key]
-    return CliRunner().invoke(app, [str(argument) for argument in (*arguments, *options)])
+    return panecho("models", *arguments, *options)
 
 
 def same(answer: Answer, expected: Answer) -> bool:
@@ -245,11 +242,8 @@ def test_a_late_failure_goes_all_the_way_back(
 
 
 def test_a_caller_without_the_key_changes_nothing(changing: TritonServer, new: Path) -> None:
-    app = typer.Typer()
-    app.command("models")(models)
     served = changing.settings.model_repository
-    arguments = ["deploy", new, "--url", changing.grpc_url, "--model-repository", served]
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = panecho("models", "deploy", new, "--url", changing.grpc_url, "--model-repository", served)
     assert result.exit_code == 1
     assert "--admin-key-file" in result.stderr
     assert_settled(changing)

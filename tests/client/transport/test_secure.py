@@ -9,10 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trustme
-import typer
-from typer.testing import CliRunner
 
-from panecho_admin.commands import doctor, models
 from panecho_client import (
     AsyncPanEcho,
     Connection,
@@ -24,6 +21,7 @@ from panecho_client import (
     Tls,
 )
 from panecho_server import ServerSettings, TritonServer
+from support.commands import invoke
 
 ONCE = Retry(seconds=0)
 
@@ -70,7 +68,7 @@ def mutual(folder: Path) -> Tls:
     return Tls(
         root_certificates=folder / "ca.pem",
         private_key=folder / "client.key",
-        certificate_chain=folder / "client.pem",
+        certificate=folder / "client.pem",
     )
 
 
@@ -82,17 +80,14 @@ def test_mutual_tls(secured: TritonServer, mutual: Tls) -> None:
 
 @pytest.mark.slow
 def test_commands_that_ask_about_a_server_can_be_let_in(secured: TritonServer, folder: Path) -> None:
-    app = typer.Typer()
-    app.command("doctor")(doctor)
-    app.command("models")(models)
     names = {"--root-certificates": "ca.pem", "--certificate": "client.pem", "--private-key": "client.key"}
     files = [word for option, name in names.items() for word in (option, str(folder / name))]
     for command in ("doctor", "models"):
         asked = [command, "--url", secured.grpc_url]
-        assert CliRunner().invoke(app, asked).exit_code == 1
-        told = CliRunner().invoke(app, [*asked, *files])
-        assert told.exit_code == 0, told.output
-        assert "postprocessing" in told.stdout
+        assert invoke(*asked).exit_code == 1
+        let_in = invoke(*asked, *files)
+        assert let_in.exit_code == 0, let_in.output
+        assert "postprocessing" in let_in.stdout
 
 
 @pytest.mark.slow
@@ -166,9 +161,9 @@ def test_https(server: TritonServer, folder: Path) -> None:
 
 
 def test_wrong_certificates_are_found_without_a_server(folder: Path) -> None:
-    with pytest.raises(RequestError, match="both private_key and certificate_chain"):
+    with pytest.raises(RequestError, match="certificate and private_key go together"):
         Tls(private_key=folder / "client.key")
-    with pytest.raises(RequestError, match=r"missing\.pem: no such file") as caught:
+    with pytest.raises(RequestError, match=r"root_certificates: .*missing\.pem is not a file") as caught:
         Tls(root_certificates=folder / "missing.pem")
     assert caught.value.paths == (folder / "missing.pem",)
     with pytest.raises(RequestError, match="the scheme is https"):

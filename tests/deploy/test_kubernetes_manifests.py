@@ -12,7 +12,7 @@ import pytest
 import yaml
 from kubernetes_objects import KubernetesObject, kustomizations, name_of, render
 
-from panecho_client._commands.predict_archive import SOME_FAILED
+from panecho_client._commands.console import SOME_FAILED
 from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT
 
 ROOT = Path(__file__).parents[2]

@@ -140,7 +140,7 @@ def invoke(server: TritonServer, *arguments: str | Path) -> Result:
     served = server.settings.model_repository
     key = server.settings.log_file.with_name("admin-key")
     key.write_text(f"{KEY}\n")
-    options = ["--url", server.grpc_url, "--model-repository", served, "--admin-key-file", key]
+    options: list[str | Path] = ["--url", server.grpc_url, "--model-repository", served, "--admin-key-file", key]
     return panecho("models", *arguments, *options)
 
 

@@ -51,7 +51,7 @@ def test_files(home: Path) -> None:
 
 @pytest.mark.parametrize(("shell", "word"), [("zsh", "#compdef panecho"), ("fish", "complete -c panecho")])
 def test_other_shells(shell: str, word: str, tmp_path: Path) -> None:
-    command = [PANECHO, "--install-completion", "--shell", shell, "--output", tmp_path / "script"]
+    command: list[str | Path] = [PANECHO, "--install-completion", "--shell", shell, "--output", tmp_path / "script"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"HOME": str(tmp_path)})
     script = (tmp_path / "script").read_text()
     assert word in script

@@ -135,9 +135,9 @@ def test_a_folder_that_holds_results_is_not_mixed(server: TritonServer, few: Pat
     again = run(server.grpc_url, one, tmp_path / "output")
     assert again.returncode == 1
     assert "--resume" in again.stderr
-    other = run(server.grpc_url, one, tmp_path / "output", "--resume", "--num-clips", "2")
+    other = run(server.grpc_url, one, tmp_path / "output", "--resume", "--frame-stride", "2")
     assert other.returncode == 1
-    assert "num_clips" in other.stderr
+    assert "frame_stride" in other.stderr
 
 
 def test_what_fails_is_said_and_listed(server: TritonServer, few: Path, tmp_path: Path) -> None:

@@ -115,7 +115,6 @@ def test_missing_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (("--tasks", "EF,AVStenoses"), "no task 'AVStenoses'; did you mean AVStenosis"),
-        (("--parts", "heads"), "'heads' is none of study, backbone, image_encoder"),
         (("--parts", "study,backbone"), "parts are study or backbone"),
         (("--parts", "backbone", "--tasks", "EF"), "tasks go with the part study"),
         (("--parts", "image_encoder", "--precision", "bf16"), "always fp32"),
@@ -128,6 +127,12 @@ def test_choices_that_do_not_go_together(arguments: tuple[str, ...], message: st
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_parts_are_a_usage_error(tmp_path: Path) -> None:
+    result = run_export("--stand-in", "0", "--model-repository", tmp_path / "repository", "--parts", "study,heads")
+    assert result.returncode == 2
+    assert 'Invalid value "heads" for --parts. Choose from: "study", "backbone", "image_encoder".' in result.stderr
 
 
 def test_clip_length_is_bounded(tmp_path: Path) -> None:

@@ -78,10 +78,11 @@ pictures: setup ## Draw the pictures of docs/guide/framing.md (FILES=folder with
 	$(BIN)/python scripts/masking_pictures.py $(FILES)
 
 .PHONY: lint
-lint: setup ## Check style, types and that rendered files are current
+lint: setup ## Check style, types, which package imports which, and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy admin benchmarks client export hatch_build.py load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
+	$(BIN)/lint-imports --no-logo
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.config_rendering --check model_repository
 

@@ -35,8 +35,8 @@ serve: setup ## Serve $(MODEL_REPOSITORY) until Ctrl-C
 	$(BIN)/panecho serve --model-repository $(MODEL_REPOSITORY)
 
 .PHONY: test
-test: setup ## Run all tests
-	$(BIN)/python -m pytest
+test: setup ## Run all tests; print the 25 slowest, and the time of all
+	$(BIN)/python -m pytest --durations=25
 
 .PHONY: test-long
 test-long: setup ## Run the tests that put a server through faults and load for tens of seconds each

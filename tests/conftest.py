@@ -14,6 +14,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from panecho_export.repository import export_stand_in
 from panecho_server import ServerSettings, TritonServer
+from support.exports import one_clip_compared
+from support.serve import running_server
 from support.small_models import SMALL_MODELS, add_small_models
 
 pytest_plugins = ["support.client_fixtures", "support.reference_model"]
@@ -29,7 +31,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with stand-in weights of seed 0, and the small models of the backend's own tests."""
     target = tmp_path_factory.mktemp("model_repository")
-    export_stand_in(0, target)
+    with one_clip_compared():
+        export_stand_in(0, target)
     add_small_models(target)
     return target
 
@@ -60,7 +63,7 @@ def server(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         metrics_port=0,
         log_file=log_file,
     )
-    with TritonServer(settings) as running:
+    with running_server(settings) as running:
         yield running
 
 

@@ -1,24 +1,41 @@
 """Single frames: what the image encoder makes of them, and those that stand for a video."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from panecho_client import ClipOptions, PanEcho, RequestError, ServerError
-from panecho_server import TritonServer
+from panecho_server import ServerSettings, TritonServer
 from support.probing import probe
+from support.serve import running_server
+
+
+@pytest.fixture
+def without_image_encoder(cold_repository: Path, tmp_path: Path) -> Iterator[TritonServer]:
+    """A server that may load the image encoder, and has not yet."""
+    settings = ServerSettings(
+        model_repository=cold_repository,
+        model_control=True,
+        http_port=0,
+        grpc_port=0,
+        metrics_port=0,
+        log_file=tmp_path / "log",
+    )
+    with running_server(settings) as running:
+        yield running
 
 
 @pytest.mark.slow
-def test_the_image_encoder_is_loaded_with_the_first_call(server: TritonServer) -> None:
+def test_the_image_encoder_is_loaded_with_the_first_call(without_image_encoder: TritonServer) -> None:
+    server = without_image_encoder
     frames = np.random.default_rng(0).integers(0, 256, (67, 224, 224, 3), np.uint8)
     http = f"http://{server.http_url}"
     with PanEcho(server.grpc_url) as panecho, PanEcho(http) as over_http:
-        if not server.is_ready("image_encoder"):
-            # Over HTTP a web page could ask for it, so the server refuses.
-            with pytest.raises(ServerError, match="--load image_encoder"):
-                over_http.embed_frames(frames[:1])
+        # Over HTTP a web page could ask for it, so the server refuses.
+        with pytest.raises(ServerError, match="--load image_encoder"):
+            over_http.embed_frames(frames[:1])
         embeddings = panecho.embed_frames(frames)
         assert embeddings.shape == (67, 768)
         assert embeddings.dtype == np.float32

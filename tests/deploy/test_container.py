@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,9 @@ class Container:
             return error.code, json.loads(error.read() or b"null")
 
 
-@pytest.fixture(scope="module")
-def container(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    running = Container(cold_repository, tmp_path_factory.mktemp("container"))
+@contextmanager
+def running_container(repository: Path, folder: Path) -> Iterator[Container]:
+    running = Container(repository, folder)
     try:
         running.wait_until_healthy()
         yield running
@@ -94,6 +95,12 @@ def container(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -
         if running.process.poll() is None:
             os.killpg(running.process.pid, signal.SIGKILL)
             running.process.wait()
+
+
+@pytest.fixture(scope="module")
+def container(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    with running_container(cold_repository, tmp_path_factory.mktemp("container")) as running:
+        yield running
 
 
 def test_every_model_is_asked_by_the_health_check(container: Container) -> None:
@@ -176,7 +183,8 @@ def test_closed_apis_ask_for_the_key_over_grpc(container: Container) -> None:
     client.close()
 
 
-def test_sigterm_reaches_the_server_which_ends_in_order(container: Container) -> None:  # the last: it ends the server
-    container.process.terminate()
+def test_sigterm_reaches_the_server_which_ends_in_order(cold_repository: Path, tmp_path: Path) -> None:
+    with running_container(cold_repository, tmp_path) as container:
+        container.process.terminate()
 
-    assert container.process.wait(60) == 0
+        assert container.process.wait(60) == 0

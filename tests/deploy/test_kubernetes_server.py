@@ -6,7 +6,8 @@ import pytest
 from kubernetes_objects import render
 
 from panecho_client import ClipOptions, Connection, PanEcho, Retry
-from panecho_server import ServerSettings, TritonServer
+from panecho_server import ServerSettings
+from support.serve import running_server
 
 ROOT = Path(__file__).parents[2]
 AGE = "grpc-max-connection-age"
@@ -29,7 +30,7 @@ def test_requests_outlive_their_connection(cold_repository: Path, cine: Path, tm
         log_file=tmp_path / "log",
         options=options() | {AGE: "200"},
     )
-    with TritonServer(settings) as server:
+    with running_server(settings) as server:
         connection = Connection(url=server.grpc_url, retry=Retry(seconds=0))
         with PanEcho(connection) as panecho:
             # Each takes longer than a connection may live; nothing is tried again.

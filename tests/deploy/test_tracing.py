@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import tritonclient.grpc as triton
 
-from panecho_server import ServerSettings, TritonServer
+from panecho_server import ServerSettings
 from support.monitoring import identifiers
+from support.serve import running_server
 from support.wire import QUICK, study_inputs
 
 pytestmark = pytest.mark.slow
@@ -89,7 +90,7 @@ def spans(
         options=options,
     )
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
-    with TritonServer(settings) as server:
+    with running_server(settings) as server:
         for tries in range(1, TRIES + 1):
             with triton.InferenceServerClient(server.grpc_url) as client:
                 client.infer("panecho", study_inputs(triton, [cine.read_bytes()]), parameters=QUICK, headers=headers)

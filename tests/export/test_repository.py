@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +18,16 @@ from panecho_export.variant import Variant
 from panecho_model.constants import BOUNDS, Bounds
 from panecho_model.tasks import TASKS
 from panecho_model.weights_identity import checkpoint_identity
+from support.exports import one_clip_compared
 
 PANECHO = Path(sys.executable).with_name("panecho")
+
+
+@pytest.fixture
+def quick() -> Iterator[None]:
+    """For exports that show something else than that their models are right."""
+    with one_clip_compared():
+        yield
 
 
 def run_export(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -68,6 +77,7 @@ def test_a_model_out_of_bounds_is_not_written(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick")
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(ExportRepositoryError, match=r"taken/repository: cannot be written"):
@@ -86,6 +96,7 @@ def test_models_of_another_export_are_not_left_beside(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick")
 def test_checkpoint_is_named_by_its_hash(weights: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save({"weights": weights}, tmp_path / "panecho.pt")
     export_checkpoint(tmp_path / "panecho.pt", tmp_path / "repository")

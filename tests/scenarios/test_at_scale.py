@@ -19,6 +19,7 @@ from panecho_client import (
     StudyResult,
 )
 from panecho_server import ServerSettings, TritonServer
+from support.serve import running_server
 
 QUICK = ClipOptions(num_clips=2, clip_length=4)
 TOLERANCE = 1e-4
@@ -156,7 +157,7 @@ def test_a_study_outlives_a_restart_of_the_server(
         caller.start()
         assert restart.wait(60)
         first.stop()
-        with TritonServer(restarting):
+        with running_server(restarting):
             caller.join(120)
         assert seen == list(range(1, 9))
         assert results[0]["EF"].value == pytest.approx(expected, abs=TOLERANCE)
@@ -184,5 +185,5 @@ def test_a_cancelled_study_stops_on_the_server(restarting: ServerSettings, cine:
                 await task
             return time.monotonic() - started
 
-    with TritonServer(restarting) as server:
+    with running_server(restarting) as server:
         assert asyncio.run(cancel(server.grpc_url)) < 1

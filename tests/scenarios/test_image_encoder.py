@@ -16,6 +16,7 @@ from tritonclient.utils import InferenceServerException
 
 from panecho_server import ServerSettings, TritonServer
 from support.reference_clips import uint8_clip
+from support.serve import running_server
 
 MODEL = "image_encoder"
 TOLERANCE = 1e-4
@@ -35,7 +36,7 @@ def started(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         metrics_port=0,
         log_file=log_file,
     )
-    with TritonServer(settings) as running:
+    with running_server(settings) as running:
         yield running
 
 

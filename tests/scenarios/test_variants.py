@@ -21,7 +21,9 @@ from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS, find_tasks
 from panecho_postprocessing.aggregation import ClipOutputs, predict, read_heads
 from panecho_server import ServerSettings, TritonServer
+from support.exports import one_clip_compared
 from support.reference_clips import uint8_clip
+from support.serve import running_server
 from support.wire import Arrays, infer_study
 
 TOLERANCE = 1e-4
@@ -37,11 +39,12 @@ def infer_over(server: TritonServer, cine: Path, outputs: list[str]) -> Arrays:
 
 @contextmanager
 def served(folder: Path, variant: Variant) -> Iterator[TritonServer]:
-    export_stand_in(0, folder / "repository", variant)
+    with one_clip_compared():
+        export_stand_in(0, folder / "repository", variant)
     settings = ServerSettings(
         model_repository=folder / "repository", http_port=0, grpc_port=0, metrics_port=0, log_file=folder / "log"
     )
-    with TritonServer(settings) as running:
+    with running_server(settings) as running:
         yield running
 
 

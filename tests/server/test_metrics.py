@@ -10,6 +10,7 @@ import tritonclient.grpc as triton
 from panecho_preprocessing import VideoErrorCode
 from panecho_server import ServerSettings, TritonServer
 from support.monitoring import Series, exported, identifiers, series
+from support.serve import running_server
 from support.wire import QUICK, study_inputs
 
 JUNK = b"junk"
@@ -117,7 +118,7 @@ def test_a_server_without_metrics_serves(cold_repository: Path, cine: Path, tmp_
         log_file=tmp_path / "log",
         options={"allow-metrics": "false"},
     )
-    with TritonServer(settings) as server:
+    with running_server(settings) as server:
         preprocess(server, [cine.read_bytes()])
         refused(server, [JUNK])
         with pytest.raises(OSError, match="refused"):

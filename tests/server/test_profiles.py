@@ -15,6 +15,7 @@ from panecho_client import ClipOptions, Connection, PanEcho, Retry, ServerBusyEr
 from panecho_export.config_rendering import rendered, write
 from panecho_export.serving_profiles import PROFILES, Serving
 from panecho_server import RepositoryError, ServerSettings, TritonServer
+from support.serve import running_server
 
 SAMPLING = ClipOptions(num_clips=1, clip_length=4)
 
@@ -34,7 +35,7 @@ def narrow_server(repository: Path, tmp_path_factory: pytest.TempPathFactory) ->
     shutil.copytree(repository, copy, copy_function=os.link)
     texts = {path: text for path, text in rendered(copy, profiles={"narrow": narrow}).items() if path.stem == "narrow"}
     write({path: text.partition("model_warmup")[0] for path, text in texts.items()})
-    with TritonServer(settings_of(copy, "narrow", folder / "log")) as running:
+    with running_server(settings_of(copy, "narrow", folder / "log")) as running:
         yield running
 
 

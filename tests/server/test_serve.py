@@ -22,8 +22,8 @@ STOP_TIMEOUT = 60
 
 
 @pytest.fixture
-def serve(repository: Path, tmp_path: Path) -> Iterator[Serve]:
-    with running_serve(repository, tmp_path, "--load=image_encoder", "--load=doubling") as running:
+def serve(cold_repository: Path, tmp_path: Path) -> Iterator[Serve]:
+    with running_serve(cold_repository, tmp_path, "--load=image_encoder", "--load=doubling") as running:
         yield running
 
 

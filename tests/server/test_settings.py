@@ -19,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 from panecho_server import ServerSettings, StartError, TritonServer
 from panecho_server.shared_memory import regions_of
 from support.raw_requests import grpc_answers, http_status
+from support.serve import running_server
 
 UPLOADED = "uploaded"
 CONFIG = {
@@ -74,7 +75,7 @@ def on_a_network(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory
         load=("doubling",),
         options={"exit-timeout-secs": "7", "allow-metrics": "false"},
     )
-    with TritonServer(settings) as running:
+    with running_server(settings) as running:
         yield running
 
 
@@ -201,11 +202,10 @@ def test_memory_that_holds_studies_is_for_the_servers_user_alone(on_a_network: T
 
 
 @pytest.mark.slow
-def test_a_killed_server_leaves_no_memory_behind(on_a_network: TritonServer) -> None:
-    """The last test here: it ends the server of the others."""
-    assert on_a_network.pid
-    regions = regions_of(on_a_network.pid)
-    os.kill(on_a_network.pid, signal.SIGKILL)
-    on_a_network.stop()
+def test_a_killed_server_leaves_no_memory_behind(cold_repository: Path, tmp_path: Path) -> None:
+    with TritonServer(settings_of(cold_repository, tmp_path / "log")) as killed:
+        assert killed.pid
+        regions = regions_of(killed.pid)
+        os.kill(killed.pid, signal.SIGKILL)
     assert regions
     assert [region for region in regions if region.exists()] == []

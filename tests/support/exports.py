@@ -1,17 +1,29 @@
-"""Exports made of another one in a second or two: a real export takes ten."""
+"""Exports that take a few seconds: a whole one takes ten, most of it to compare its models with the eager one."""
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import torch
 from torch.jit import ScriptModule
+
+from panecho_export import validation
 
 CONFIG = "panecho/config.pbtxt"
 TASKS = "postprocessing/1/tasks.json"
 MODEL = "backbone/1/model.pt"
 STUDY = ("panecho", "preprocessing", "backbone", "postprocessing")
+
+
+@contextmanager
+def one_clip_compared() -> Iterator[None]:
+    """Compare exported models with the eager one on one clip of two frames; test_repository compares on all clips."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "GENERATED_CLIPS", ((1, 2),))
+        yield
 
 
 def copy_export(source: Path, target: Path, models: tuple[str, ...] = STUDY) -> Path:

@@ -1,7 +1,8 @@
-"""`panecho serve` as a user runs it, in a process of its own."""
+"""Servers that tests start: `panecho serve` as a user runs it, in a separate process, and `TritonServer`."""
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from panecho_server import ServerSettings, TritonServer
 
 PANECHO = Path(sys.executable).with_name("panecho")
 START_TIMEOUT = 180
@@ -74,3 +77,14 @@ def running_serve(repository: Path, folder: Path, *arguments: str, prefix: Seque
                 process.kill()
         running.process.kill()
         running.process.wait()
+
+
+@contextmanager
+def running_server(settings: ServerSettings) -> Iterator[TritonServer]:
+    """A server that is killed at the end: stopping in order takes it about four seconds, and test_serve shows it."""
+    with TritonServer(settings) as running:
+        try:
+            yield running
+        finally:
+            if running.pid is not None and running.is_running():
+                os.kill(running.pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ from pydicom import dcmread
 from pydicom.uid import generate_uid
 
 from panecho_server import ServerSettings, TritonServer
+from support.serve import running_server
 
 PANECHO = Path(sys.executable).with_name("panecho")
 QUICK = ("--num-clips", "1", "--clip-length", "1", "--tasks", "EF,AVStenosis")
@@ -191,7 +192,7 @@ def test_a_run_outlives_a_restart_of_the_server(restarting: ServerSettings, few:
     with TritonServer(restarting) as first:
         process = started(url, few, output, done=4)
         first.stop()
-        with TritonServer(restarting):
+        with running_server(restarting):
             _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     found = [row["study"] for row in rows(output / "studies.csv")]

@@ -8,6 +8,7 @@ from tritonclient.grpc import InferenceServerClient
 
 from panecho_client import ClipOptions, Connection, PanEcho
 from panecho_server import ServerSettings, TritonServer
+from support.serve import running_server
 
 QUICK = ClipOptions(num_clips=1, clip_length=1)
 
@@ -27,7 +28,7 @@ def test_requests_go_round(server: TritonServer, cold_repository: Path, cine: Pa
         model_repository=cold_repository, http_port=0, grpc_port=0, metrics_port=0, log_file=tmp_path / "log"
     )
     with ExitStack() as opened:
-        second = opened.enter_context(TritonServer(settings))
+        second = opened.enter_context(running_server(settings))
         before = requests_of(server)
         # What dns:///name makes of a name with two addresses; a name that has them needs a resolver of one's own.
         panecho = opened.enter_context(PanEcho(Connection(url=f"ipv4:{server.grpc_url},{second.grpc_url}")))

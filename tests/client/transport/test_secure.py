@@ -22,6 +22,7 @@ from panecho_client import (
 )
 from panecho_server import ServerSettings, TritonServer
 from support.commands import invoke
+from support.serve import running_server
 
 ONCE = Retry(seconds=0)
 
@@ -59,7 +60,7 @@ def secured(folder: Path, cold_repository: Path, tmp_path_factory: pytest.TempPa
         log_file=tmp_path_factory.mktemp("log") / "tritonserver.log",
         options={"grpc-header-forward-pattern": "frame_rate", "http-header-forward-pattern": "frame_rate"},
     )
-    with TritonServer(settings) as running:
+    with running_server(settings) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from panecho_client import ClipOptions, Connection, PanEcho, RequestError, Retry
 from panecho_server import ServerSettings, TritonServer
+from support.serve import running_server
 
 QUICK = ClipOptions(num_clips=1, clip_length=2)
 
@@ -50,7 +51,7 @@ def test_a_restarted_server_is_told_again(restarting: ServerSettings, cine: Path
     with PanEcho(connection) as panecho:
         values = []
         for _ in range(2):
-            with TritonServer(restarting):
+            with running_server(restarting):
                 values.append(panecho.predict_study(cine, clip_options=QUICK, tasks=["EF"])["EF"].value)
     assert values[0] == pytest.approx(values[1], abs=1e-4)
 

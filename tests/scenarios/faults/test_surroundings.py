@@ -16,7 +16,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from panecho_server import RepositoryError, ServerSettings, StartError, TritonServer
-from support.serve import running_serve
+from support.serve import running_serve, running_server
 from support.wire import infer_study
 
 SMALL: dict[str, int | str] = {"num_clips": 1, "clip_length": 1}
@@ -54,7 +54,7 @@ def test_a_full_disk_under_the_log_stops_nothing(cold_repository: Path, cine: Pa
     settings = ServerSettings(
         model_repository=cold_repository, log_file=Path("/dev/full"), http_port=0, grpc_port=0, metrics_port=0
     )
-    with TritonServer(settings) as server, triton.InferenceServerClient(server.grpc_url) as client:
+    with running_server(settings) as server, triton.InferenceServerClient(server.grpc_url) as client:
         assert np.isfinite(infer_study(client, triton, [cine.read_bytes()], ["EF"], SMALL)["EF"]).all()
 
 

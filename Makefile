@@ -62,8 +62,10 @@ validate-deploy: setup ## Check everything in deploy/ and docker-compose.yml aga
 	scripts/validate/prometheus
 
 .PHONY: audit
-audit: setup ## Look for known vulnerabilities in every installed package (AUDIT="--ignore-vuln ID" to accept one)
-	$(BIN)/pip-audit --skip-editable $(AUDIT)
+audit: setup ## Look for known vulnerabilities in every locked package (AUDIT="--ignore-vuln ID" to accept one)
+	@mkdir -p build
+	$(BIN)/uv export --quiet --frozen --no-emit-workspace --output-file build/audit.txt
+	$(BIN)/pip-audit --strict --disable-pip --requirement build/audit.txt $(AUDIT)
 
 .PHONY: sbom
 sbom: setup ## Write a CycloneDX bill of materials into build/sbom.json

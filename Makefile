@@ -79,14 +79,22 @@ benchmark: setup ## Compare the preprocessing with pydicom, dcmtk and FFmpeg on 
 pictures: setup ## Draw the pictures of docs/guide/framing.md (FILES=folder with the three cines)
 	$(BIN)/python scripts/masking_pictures.py $(FILES)
 
+.PHONY: docs
+docs: setup ## Build docs/ as a site in build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 .PHONY: lint
-lint: setup ## Check style, types, which package imports which, and that rendered files are current
+lint: types ## Check style, spelling, types, which package imports which, and that rendered files are current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy admin benchmarks client export hatch_build.py load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
+	$(BIN)/typos
 	$(BIN)/lint-imports --no-logo
-	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 	$(BIN)/python -m panecho_export.config_rendering --check model_repository
+
+.PHONY: types
+types: setup ## Check types alone
+	$(BIN)/mypy admin benchmarks client export hatch_build.py load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
+	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 
 .PHONY: format
 format: setup ## Format the code

@@ -1,0 +1,153 @@
+"""Every ``panecho`` and ``make`` command line of README and docs is one that exists, with options that parse.
+
+The real parser reads them. Functions of the same signature replace the subcommands, so nothing runs.
+"""
+
+import functools
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from panecho_client._commands.app import installed_commands, run
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SHELL_BLOCK = re.compile(r"^ *```(?:sh|bash)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+ENDS = {"|", "||", "&", "&&", ";", ">", ">>", "<", "(", ")", "2>"}
+VALUES = {"$token": "t", "$shard": "0", "$HARDWARE": "cpu"}
+
+
+def words(line: str) -> list[str]:
+    """A shell line as words; operators are words of their own."""
+    for name, value in VALUES.items():
+        line = line.replace(name, value)
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = "#"
+    return list(lexer)
+
+
+def command_lines(text: str, program: str) -> Iterator[list[str]]:
+    """The arguments of each call of a program in shell text."""
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        found = words(line) if re.search(rf"\b{program}\b", line) else []
+        starts = [n for n, word in enumerate(found) if word == program and (n == 0 or found[n - 1] in {*ENDS, "do"})]
+        for start in starts:
+            rest = found[start + 1 :]
+            ends = [n for n, word in enumerate(rest) if word in ENDS]
+            yield rest[: ends[0]] if ends else rest
+
+
+def shell_of(page: Path) -> str:
+    return "\n".join(SHELL_BLOCK.findall(page.read_text()))
+
+
+CALLS = [(page.stem, call) for page in PAGES for call in command_lines(shell_of(page), "panecho")]
+INLINE = [
+    (page.stem, call)
+    for page in PAGES
+    for code in CODE.findall(SHELL_BLOCK.sub("", page.read_text()))
+    if code.startswith("panecho ") and "…" not in code
+    for call in command_lines(code, "panecho")
+]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """An entry point whose function does nothing."""
+
+    name: str
+    load: Callable[[], Callable[..., Any]]
+
+
+def parse_only(entry: Any) -> Parsed:  # noqa: ANN401 - an entry point
+    def load() -> Callable[..., Any]:
+        @functools.wraps(entry.load())
+        def nothing(*_: object, **__: object) -> int:
+            return 0
+
+        return nothing
+
+    return Parsed(entry.name, load)
+
+
+COMMANDS = [parse_only(entry) for entry in installed_commands()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What examples name: a study, an export, files."""
+    for name in ("study", "archive", "shards/0", "build/next", "build/model_repository", "deploy"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in (
+        "panecho.pt",
+        "cine.dcm",
+        "index.csv",
+        "ca.pem",
+        "client.pem",
+        "client.key",
+        "server.pem",
+        "server.key",
+    ):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("page", "call"), CALLS, ids=[f"{page}: {' '.join(call)}" for page, call in CALLS])
+def test_call_parses(page: str, call: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status = run(call, COMMANDS)
+    assert status == 0, f"{page}: {capsys.readouterr().err}"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "call", ["predict study/ --task EF", "serve --profiles cpu", "predict --num-clips four", "prophesy"]
+)
+def test_a_wrong_call_is_found(call: str) -> None:
+    assert run(call.split(), COMMANDS) != 0
+
+
+def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    run([command, "--help"], COMMANDS)
+    return set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out))
+
+
+def test_options_named_in_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    known = {entry.name: options_of(entry.name, capsys) for entry in COMMANDS}
+    unknown = [
+        f"{page}: panecho {' '.join(call)}"
+        for page, call in INLINE
+        if call
+        and not call[0].startswith("--")
+        and (
+            (call[0] not in known and call[0] != "COMMAND")
+            or {word.partition("=")[0] for word in call if word.startswith("--")} - known.get(call[0], {"--help"})
+        )
+    ]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_make_targets_exist(page: Path) -> None:
+    text = page.read_text()
+    inline = "\n".join(code for code in CODE.findall(SHELL_BLOCK.sub("", text)) if code.startswith("make "))
+    named = {word for call in command_lines(f"{shell_of(page)}\n{inline}", "make") for word in call}
+    settings = {word.partition("=")[0] for word in named if "=" in word}
+    assert named - TARGETS - {word for word in named if "=" in word} == set()
+    assert {name for name in settings if not re.search(rf"^{name} \?=", MAKEFILE, re.MULTILINE)} == set()
+
+
+def test_command_lines_are_found() -> None:
+    text = "x && panecho predict a/ \\\n  --url b | jq .\nfor s in 0; do\n  panecho serve &\ndone # panecho no\n"
+    assert list(command_lines(text, "panecho")) == [["predict", "a/", "--url", "b"], ["serve"]]
+    assert list(command_lines("make setup test", "make")) == [["setup", "test"]]

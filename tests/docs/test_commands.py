@@ -6,8 +6,8 @@ The real parser reads them. Functions of the same signature replace the subcomma
 import functools
 import re
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -60,26 +60,18 @@ INLINE = [
 ]
 
 
-@dataclass(frozen=True)
-class Parsed:
+class ParsedOnly(EntryPoint):
     """An entry point whose function does nothing."""
 
-    name: str
-    load: Callable[[], Callable[..., Any]]
-
-
-def parse_only(entry: Any) -> Parsed:  # noqa: ANN401 - an entry point
-    def load() -> Callable[..., Any]:
-        @functools.wraps(entry.load())
+    def load(self) -> Any:  # noqa: ANN401 - as the entry point's
+        @functools.wraps(super().load())
         def nothing(*_: object, **__: object) -> int:
             return 0
 
         return nothing
 
-    return Parsed(entry.name, load)
 
-
-COMMANDS = [parse_only(entry) for entry in installed_commands()]
+COMMANDS = [ParsedOnly(entry.name, entry.value, entry.group) for entry in installed_commands()]
 
 
 @pytest.fixture

@@ -72,6 +72,15 @@ def test_names_that_are_loaded_later() -> None:
         panecho_client.Panecho  # type: ignore[attr-defined]  # noqa: B018 - what is tested
 
 
+def test_everything_public_works_without_the_extra_for_the_command() -> None:
+    code = (
+        "import sys; sys.modules.update(cyclopts=None, rich=None);"
+        "import panecho_client.triton, panecho_client.outputs.sr_content, panecho_client.outputs.study_files;"
+        "from panecho_client import *; from panecho_client.outputs import *; from panecho_client.sources import *"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr == ""
+
+
 def modules_after(code: str) -> set[str]:
     """Packages that a new interpreter has imported."""
     code = f"import sys; {code}; print(*{{name.partition('.')[0] for name in sys.modules}})"

@@ -15,8 +15,8 @@ from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import Prediction, StudyResult
 from panecho_client.outputs.charts import Chart, Dot, chart_of_values, probability_dots
+from panecho_client.outputs.prediction_text import CLASSES, format_percent, format_prediction
 from panecho_client.outputs.reference_ranges import RangeSource, ReferenceRange, reference_ranges, why_no_range
-from panecho_client.outputs.terminal import CLASSES, format_percent, format_prediction
 
 __all__ = ["render_html"]
 

@@ -9,7 +9,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from panecho_client._description import Task
-from panecho_client.outputs.terminal import CLASSES
+from panecho_client.outputs.prediction_text import CLASSES
 
 __all__ = ["SCHEME", "class_code", "probability_code", "site_code", "task_code", "unit_code"]
 

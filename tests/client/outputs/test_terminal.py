@@ -10,7 +10,8 @@ from panecho_client import StudyResult, Task, Weights
 from panecho_client._description import Description
 from panecho_client._responses import build_study
 from panecho_client._results import Prediction
-from panecho_client.outputs.terminal import format_prediction, render_report
+from panecho_client.outputs.prediction_text import format_prediction
+from panecho_client.outputs.terminal import render_report
 
 
 def render(study: StudyResult, *, width: int = 100, per_video: bool = False) -> str:

@@ -23,6 +23,13 @@ def sonosite(cine: Path) -> bytes:
 
 
 @pytest.fixture(scope="session")
+def field() -> Callable[[str], bytes]:
+    """Read a file of tests/data/field: situations that users of other software have reported."""
+    folder = Path(__file__).parents[1] / "data" / "field"
+    return lambda name: (folder / name).read_bytes()
+
+
+@pytest.fixture(scope="session")
 def jpegs(sonosite: bytes) -> list[bytes]:
     """The cine's 30 JPEG streams, taken out by pydicom."""
     return list(generate_frames(dcmread(io.BytesIO(sonosite)).PixelData, number_of_frames=30))

@@ -11,7 +11,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from panecho_preprocessing.dicom.regions import Region, read_regions
-from panecho_preprocessing.dicom.sop_class import require_echo
+from panecho_preprocessing.dicom.sop_class import is_private, require_echo
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.limits import Limits
 
@@ -48,7 +48,9 @@ class Header:
     """The description of one file's pixel data (DICOM PS3.3 C.7.6.3), not yet compared with the pixels.
 
     `pixels` is the value of (7FE0,0010); it reaches to the end of the file where its length is undefined, as it is for
-    compressed data. `declared_frames` is None where NumberOfFrames is missing or not a number; it may be wrong.
+    compressed data. `pixel_bytes` is the length that its element states: more than `pixels` holds in a cut-off file.
+    `declared_frames` is None where NumberOfFrames is missing or not a number; it may be wrong. `is_private` tells a
+    manufacturer's own SOP class from the standard's.
     """
 
     transfer_syntax: UID | None
@@ -63,9 +65,11 @@ class Header:
     signed: bool
     declared_frames: int | None
     pixels: memoryview
+    pixel_bytes: int
     undefined_length: bool
     words: bool
     regions: tuple[Region, ...]
+    is_private: bool
     dataset: Dataset
 
 
@@ -113,7 +117,7 @@ def read_header(data: memoryview, limits: Limits) -> Header:
     implicit, little_endian = dataset.original_encoding
     regions = read_regions(dataset)
     require_echo(dataset, regions)
-    vr, undefined_length, pixels = _pixel_element(data[reader.tell() :], bool(implicit), bool(little_endian))
+    vr, length, pixels = _pixel_element(data[reader.tell() :], bool(implicit), bool(little_endian))
     bits_allocated = _number(dataset, "BitsAllocated")
     header = Header(
         transfer_syntax=DeflatedExplicitVRLittleEndian
@@ -130,9 +134,11 @@ def read_header(data: memoryview, limits: Limits) -> Header:
         signed=_number(dataset, "PixelRepresentation", 0) == 1,
         declared_frames=_number(dataset, "NumberOfFrames", 0) or None,
         pixels=pixels,
-        undefined_length=undefined_length,
+        pixel_bytes=len(pixels) if length is None else length,
+        undefined_length=length is None,
         words=vr == b"OW",
         regions=regions,
+        is_private=is_private(dataset),
         dataset=dataset,
     )
     _check(header, limits.max_frame_pixels)
@@ -170,8 +176,8 @@ def _inflate(data: memoryview, limit: int) -> memoryview:
     return memoryview(inflated)
 
 
-def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tuple[bytes, bool, memoryview]:  # noqa: FBT001
-    """Return the pixel data element's VR, whether its length is undefined, and its value (PS3.5 7.1.2)."""
+def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tuple[bytes, int | None, memoryview]:  # noqa: FBT001
+    """Return the pixel data element's VR, its length, None if undefined, and its value (PS3.5 7.1.2)."""
     order = "<" if little_endian else ">"
     if len(data) < 12 or struct.unpack_from(f"{order}HH", data) != (0x7FE0, 0x0010):
         raise VideoError(
@@ -181,8 +187,9 @@ def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tup
     vr = b"OW" if implicit else bytes(data[4:6])
     start = 8 if implicit else 12
     (length,) = struct.unpack_from(f"{order}I", data, start - 4)
-    undefined = length == 0xFFFFFFFF
-    return vr, undefined, data[start:] if undefined else data[start : start + length]
+    if length == 0xFFFFFFFF:
+        return vr, None, data[start:]
+    return vr, length, data[start : start + length]
 
 
 def _number(dataset: Dataset, keyword: str, default: int | None = None) -> int:

@@ -56,8 +56,7 @@ def require_echo(dataset: Dataset, regions: Sequence[Region]) -> None:
         VideoError: STRUCTURED_REPORT, WAVEFORM, NO_PIXEL_DATA, DICOMDIR, VOLUME, NOT_ULTRASOUND,
             SPECTRAL_DOPPLER or M_MODE.
     """
-    meta = getattr(dataset, "file_meta", Dataset())
-    sop_class = _text(dataset, "SOPClassUID") or _text(meta, "MediaStorageSOPClassUID")
+    sop_class = _sop_class(dataset)
     modality = _text(dataset, "Modality")
     _require_pixels(sop_class)
     if sop_class == EnhancedUSVolumeStorage:
@@ -69,6 +68,16 @@ def require_echo(dataset: Dataset, regions: Sequence[Region]) -> None:
         raise VideoError(VideoErrorCode.SPECTRAL_DOPPLER, "a spectral Doppler trace; the model reads 2D cines")
     if _area(regions, M_MODE) > image:
         raise VideoError(VideoErrorCode.M_MODE, "an M-mode trace; the model reads 2D cines")
+
+
+def is_private(dataset: Dataset) -> bool:
+    """Whether the object is of a manufacturer's own SOP class."""
+    sop_class = _sop_class(dataset)
+    return bool(sop_class) and not sop_class.startswith("1.2.840.10008.")
+
+
+def _sop_class(dataset: Dataset) -> str:
+    return _text(dataset, "SOPClassUID") or _text(getattr(dataset, "file_meta", Dataset()), "MediaStorageSOPClassUID")
 
 
 def _is_ultrasound(sop_class: str, modality: str) -> bool:

@@ -116,12 +116,6 @@ def test_a_real_truncated_file(shared: Callable[[str], bytes]) -> None:
         cine_of(as_ultrasound(shared("mr_truncated.dcm")))
 
 
-def test_shared_chroma_of_an_odd_width_is_refused(dicom: Dicom, bgr: NDArray[np.uint8]) -> None:
-    data = dicom(np.ascontiguousarray(bgr[:, :, :319]), PhotometricInterpretation="YBR_FULL_422")
-    with pytest.raises(VideoError, match=r"^UNSUPPORTED_PIXELS: YBR_FULL_422 needs an even width"):
-        cine_of(data)
-
-
 def test_uncompressed_pixels_written_as_fragments_are_refused(
     data_set: Callable[..., Dataset], saved: Callable[[Dataset], bytes], grey: NDArray[np.uint8]
 ) -> None:

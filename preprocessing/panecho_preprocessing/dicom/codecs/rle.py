@@ -5,6 +5,7 @@ import struct
 
 import imagecodecs
 import numpy as np
+from numpy.typing import NDArray
 
 from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded
 from panecho_preprocessing.dicom.header import Header
@@ -28,11 +29,38 @@ def decode(data: memoryview, header: Header) -> Decoded:
     # The most significant byte of each sample comes first.
     samples = np.empty((header.samples, bytes_per_sample, header.rows * header.columns), np.uint8)
     for segment, target in zip(segments, samples.reshape(len(segments), -1), strict=True):
-        unpacked = np.frombuffer(imagecodecs.packbits_decode(bytes(segment)), np.uint8)
+        unpacked = _unpack(segment, target.size)
+        if len(unpacked) < target.size:
+            raise VideoError(
+                VideoErrorCode.CORRUPT_FRAME,
+                f"the RLE frame is cut off: a segment holds {len(unpacked)} of {target.size} samples",
+            )
         target[:] = unpacked[: target.size]  # the padding of a segment may follow
     planes = np.moveaxis(samples, 1, -1).copy().view(f">u{bytes_per_sample}")
     planes = planes.reshape(header.samples, header.rows, header.columns)
     return Decoded(planes[0] if header.samples == 1 else planes.transpose(1, 2, 0), header.bits_stored)
+
+
+def _unpack(segment: memoryview, size: int) -> NDArray[np.uint8]:
+    """Return at least `size` samples of a segment, if it holds them; any bytes may follow them."""
+    packed = bytes(segment)
+    try:
+        return np.frombuffer(imagecodecs.packbits_decode(packed), np.uint8)
+    except imagecodecs.PackbitsError:  # what follows the samples is not packed
+        return np.frombuffer(imagecodecs.packbits_decode(packed[: _packed_length(packed, size)]), np.uint8)
+
+
+def _packed_length(packed: bytes, size: int) -> int:
+    """Return the number of bytes that unpack to `size` samples, or to all of the complete runs (PS3.5 G.3.2)."""
+    position = end = unpacked = 0
+    while unpacked < size and position < len(packed):
+        control = packed[position]
+        position += control + 2 if control < 128 else 1 + (control > 128)
+        if position > len(packed):
+            break
+        unpacked += control + 1 if control < 128 else (257 - control if control > 128 else 0)
+        end = position
+    return end
 
 
 def _segments(frame: memoryview) -> list[memoryview]:

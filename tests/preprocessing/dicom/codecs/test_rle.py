@@ -62,5 +62,7 @@ def test_a_frame_with_other_samples_than_announced(
 ) -> None:
     file = dcmread(io.BytesIO(compressed(grey[:2])))
     file.Rows = 480
-    with pytest.raises(VideoError, match=r"^CORRUPT_FRAME: frame 1 cannot be decoded \(ValueError\)$"):
+    with pytest.raises(
+        VideoError, match=r"^CORRUPT_FRAME: frame 1: the RLE frame is cut off: a segment holds 76800 of"
+    ):
         frames_of(saved(file), [1])

@@ -10,8 +10,9 @@ from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from panecho_preprocessing.dicom.image_type import DESCRIPTION_KEYWORDS
 from panecho_preprocessing.dicom.regions import Region, read_regions
-from panecho_preprocessing.dicom.sop_class import is_private, require_echo
+from panecho_preprocessing.dicom.sop_class import VOLUME_SLICES, is_private, require_echo
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.limits import Limits
 
@@ -39,7 +40,9 @@ _READ = [
     "FrameIncrementPointer",
     "CineRate",
     "RecommendedDisplayFrameRate",
+    *DESCRIPTION_KEYWORDS,
     *_PALETTE,
+    cast("str", VOLUME_SLICES),  # pydicom takes keywords and numbers of tags
 ]
 
 
@@ -113,7 +116,9 @@ def read_header(data: memoryview, limits: Limits) -> Header:
     if deflated is not None:
         data = _inflate(deflated, limits.max_inflated_bytes)
     reader = _Reader(data)
-    dataset = dcmread(reader, stop_before_pixels=True, force=True, specific_tags=_READ)  # stops at the pixels' tag
+    dataset = dcmread(
+        reader, stop_before_pixels=True, force=True, specific_tags=list(_READ)
+    )  # stops at the pixels' tag
     implicit, little_endian = dataset.original_encoding
     regions = read_regions(dataset)
     require_echo(dataset, regions)

@@ -7,6 +7,7 @@ from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded
 from panecho_preprocessing.dicom.encapsulated import EncodedFrame, concatenate, joined, split_frames
 from panecho_preprocessing.dicom.frame_times import frame_seconds
 from panecho_preprocessing.dicom.header import Header, read_header
+from panecho_preprocessing.dicom.image_type import require_transthoracic
 from panecho_preprocessing.dicom.native import NativeFrames
 from panecho_preprocessing.dicom.photometric import check_photometric, converter
 from panecho_preprocessing.dicom.regions import tissue_box
@@ -27,12 +28,22 @@ def open_dicom(data: memoryview, limits: Limits) -> Cine:
     """
     header = read_header(data, limits)
     reader = _reader(header, limits)
+    if reader.count > 1:  # a still is called a still, whatever it shows
+        _require_transthoracic(header, reader)
     rows, columns = reader.size if isinstance(reader, VideoFile) else (header.rows, header.columns)
     return Cine(
         reader=reader,
         seconds=frame_seconds(header.dataset, reader.count),
         tissue=tissue_box(header.regions, rows, columns),
     )
+
+
+def _require_transthoracic(header: Header, reader: FrameReader) -> None:
+    try:
+        require_transthoracic(header.dataset)
+    except VideoError:
+        reader.close()
+        raise
 
 
 def _reader(header: Header, limits: Limits) -> FrameReader:

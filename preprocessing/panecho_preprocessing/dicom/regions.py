@@ -51,6 +51,11 @@ def read_regions(dataset: Dataset) -> tuple[Region, ...]:
     return tuple(region for region in map(_region, items) if region is not None)
 
 
+def area(regions: Sequence[Region], spatial_format: int) -> int:
+    """Return the number of pixels in all regions of one format."""
+    return sum((r.x1 - r.x0) * (r.y1 - r.y0) for r in regions if r.spatial_format == spatial_format)
+
+
 def tissue_box(regions: Sequence[Region], rows: int, columns: int) -> Box | None:
     """Find the part of the image that the header calls 2D tissue or colour flow.
 

@@ -16,7 +16,9 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
-from panecho_preprocessing.dicom.regions import M_MODE, SPECTRAL, TWO_DIMENSIONAL, Region
+from panecho_preprocessing.dicom.elements import text
+from panecho_preprocessing.dicom.image_type import require_two_dimensional
+from panecho_preprocessing.dicom.regions import Region
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -26,7 +28,18 @@ _ULTRASOUND = {
     f"{_STORAGE}3",  # retired predecessors of the two
     f"{_STORAGE}6",
 }
+# The standard's, Philips' Live 3D and GE's 3D models.
+_VOLUMES = {
+    EnhancedUSVolumeStorage,
+    "1.2.840.113543.6.6.1.3.10001",
+    "1.2.840.113543.6.6.1.3.10002",
+    "1.2.840.113619.4.26",
+}
+# Philips' private number of slices in each volume.
+VOLUME_SLICES = 0x30011001
 _SECONDARY_CAPTURE = f"{_STORAGE}7"
+# Ultrasound, and its retired terms: echocardiography, colour flow and duplex Doppler (PS3.3 C.7.3.1.1.1).
+_OF_ULTRASOUND = {"US", "EC", "CD", "DD"}
 # Modalities under which screen captures of an ultrasound scanner are stored; others name another scanner.
 _OF_A_CAPTURE = {"US", "OT", "SC", ""}
 _WITHOUT_PIXELS = {
@@ -54,20 +67,19 @@ def require_echo(dataset: Dataset, regions: Sequence[Region]) -> None:
 
     Raises:
         VideoError: STRUCTURED_REPORT, WAVEFORM, NO_PIXEL_DATA, DICOMDIR, VOLUME, NOT_ULTRASOUND,
-            SPECTRAL_DOPPLER or M_MODE.
+            NOT_TRANSTHORACIC, SPECTRAL_DOPPLER or M_MODE.
     """
     sop_class = _sop_class(dataset)
-    modality = _text(dataset, "Modality")
+    modality = text(dataset, "Modality")
     _require_pixels(sop_class)
-    if sop_class == EnhancedUSVolumeStorage:
+    if sop_class in _VOLUMES or VOLUME_SLICES in dataset:
         raise VideoError(VideoErrorCode.VOLUME, "a 3D volume; the model reads 2D cines")
+    if modality == "IVUS":
+        reason = "intravascular ultrasound, modality IVUS; the model reads transthoracic echo"
+        raise VideoError(VideoErrorCode.NOT_TRANSTHORACIC, reason)
     if not _is_ultrasound(sop_class, modality):
         raise VideoError(VideoErrorCode.NOT_ULTRASOUND, f"{_named(sop_class, modality)}, not ultrasound")
-    image = _area(regions, TWO_DIMENSIONAL)
-    if _area(regions, SPECTRAL) > image:
-        raise VideoError(VideoErrorCode.SPECTRAL_DOPPLER, "a spectral Doppler trace; the model reads 2D cines")
-    if _area(regions, M_MODE) > image:
-        raise VideoError(VideoErrorCode.M_MODE, "an M-mode trace; the model reads 2D cines")
+    require_two_dimensional(dataset, regions)
 
 
 def is_private(dataset: Dataset) -> bool:
@@ -77,11 +89,11 @@ def is_private(dataset: Dataset) -> bool:
 
 
 def _sop_class(dataset: Dataset) -> str:
-    return _text(dataset, "SOPClassUID") or _text(getattr(dataset, "file_meta", Dataset()), "MediaStorageSOPClassUID")
+    return text(dataset, "SOPClassUID") or text(getattr(dataset, "file_meta", Dataset()), "MediaStorageSOPClassUID")
 
 
 def _is_ultrasound(sop_class: str, modality: str) -> bool:
-    if sop_class in _ULTRASOUND or modality == "US":
+    if sop_class in _ULTRASOUND or modality in _OF_ULTRASOUND:
         return True
     is_capture = sop_class == _SECONDARY_CAPTURE or sop_class.startswith(f"{_SECONDARY_CAPTURE}.")
     return (is_capture or not sop_class) and modality in _OF_A_CAPTURE
@@ -92,16 +104,3 @@ def _named(sop_class: str, modality: str) -> str:
     name = UID(sop_class).name if re.fullmatch(r"[0-9.]{1,64}", sop_class) else ""
     kind = name if name and name != sop_class else "an unknown SOP class"
     return f"{kind}, modality {modality}" if re.fullmatch(r"[A-Z]{2,6}", modality) else kind
-
-
-def _area(regions: Sequence[Region], spatial_format: int) -> int:
-    """Return the number of pixels in all regions of one format."""
-    return sum((r.x1 - r.x0) * (r.y1 - r.y0) for r in regions if r.spatial_format == spatial_format)
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    """Return an element's text; what cannot be converted counts as missing."""
-    try:
-        return str(dataset.get(keyword) or "").strip()
-    except Exception:  # noqa: BLE001  # pydicom converts on access and raises many kinds on garbage
-        return ""

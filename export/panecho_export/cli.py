@@ -29,6 +29,7 @@ Names = Parameter(converter=split_names, n_tokens=1, metavar="NAME,…")
 def export(  # noqa: PLR0913 - one argument per option
     *,
     checkpoint: Path | None = None,
+    released: bool = False,
     stand_in: int | None = None,
     model_repository: Path = DEFAULT_REPOSITORY,
     tasks: Annotated[tuple[str, ...] | None, Names] = None,
@@ -36,6 +37,9 @@ def export(  # noqa: PLR0913 - one argument per option
     clip_length: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=MAX_CLIP_LENGTH))] = CLIP_LENGTH,
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
     validate: tuple[Path, ...] = (),
+    accept_licence: bool = False,
+    released_url: str | None = None,
+    sha256: str | None = None,
 ) -> None:
     """Make a model repository servable from a checkpoint, or from stand-in weights to try things out.
 
@@ -45,6 +49,7 @@ def export(  # noqa: PLR0913 - one argument per option
 
     Args:
         checkpoint: Checkpoint in PanEcho's released format, such as panecho.pt.
+        released: Use the released weights, fetched once into the cache (CC BY-NC-SA 4.0).
         stand_in: Seed of stand-in weights, instead of a checkpoint. Their predictions mean nothing.
         model_repository: Repository to make servable; created if it does not exist.
         tasks: Tasks to serve, such as EF,AVStenosis. Default: all.
@@ -53,9 +58,16 @@ def export(  # noqa: PLR0913 - one argument per option
         clip_length: Frames of a clip if a request does not say.
         precision: Precision of the backbone; auto is bf16 if this machine computes it in hardware, else fp32.
         validate: Real file to compare the exported model on, in addition to generated clips; may be repeated.
+        accept_licence: Accept the licence of the released weights, the first time; or set PANECHO_ACCEPT_LICENCE=1.
+        released_url: Fetch the released weights from this mirror.
+        sha256: SHA-256 that the fetched file must have.
     """
-    if (checkpoint is None) == (stand_in is None):
-        raise CycloptsError(msg="Give either --checkpoint PATH or --stand-in SEED (to try things out: --stand-in 0).")
+    if [checkpoint is not None, released, stand_in is not None].count(True) != 1:
+        raise CycloptsError(
+            msg="Give one of: --checkpoint PATH, --released, --stand-in SEED (to try things out: --stand-in 0)."
+        )
+    if not released and (accept_licence or released_url or sha256):
+        raise CycloptsError(msg="--accept-licence, --released-url and --sha256 need --released.")
     from rich.console import Console
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -66,6 +78,8 @@ def export(  # noqa: PLR0913 - one argument per option
     from panecho_model.tasks import TASKS, find_tasks
 
     try:
+        if released:
+            checkpoint = _fetched(released_url, sha256, console, accept_licence=accept_licence)
         variant = Variant(
             tasks=TASKS if tasks is None else find_tasks(tasks),
             parts=parts,
@@ -77,6 +91,25 @@ def export(  # noqa: PLR0913 - one argument per option
     except (ExportError, ModelError) as error:
         raise SystemExit(str(error)) from error
     console.print(f"Next: panecho serve --model-repository {model_repository}")
+
+
+def _fetched(url: str | None, sha256: str | None, console: "Console", *, accept_licence: bool) -> Path:
+    """Return the path of the released weights; show the progress of their download."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from panecho_model.released_file import LICENCE, fetch_released
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("Fetching", total=None)
+        path = fetch_released(
+            url=url,
+            sha256=sha256,
+            accept_licence=accept_licence,
+            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
+    console.print(f"Released weights: {path}. Their licence is {LICENCE}.", markup=False)
+    return path
 
 
 def _chosen(precision: Literal["auto"] | Precision, parts: tuple[Part, ...], console: "Console") -> Precision:

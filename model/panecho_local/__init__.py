@@ -8,11 +8,15 @@ Example:
     58.3
 """
 
-from panecho_local.frames import clips_of_frames, normalised_clips
-from panecho_local.loading import load_pipeline
-from panecho_local.pipeline import Pipeline
-from panecho_local.predict import open_local, predict_files, predict_frames
-from panecho_local.transport import LocalTransport
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from panecho_local.frames import clips_of_frames, normalised_clips
+    from panecho_local.loading import load_pipeline
+    from panecho_local.pipeline import Pipeline
+    from panecho_local.predict import open_local, predict_files, predict_frames
+    from panecho_local.transport import LocalTransport
 
 __all__ = [
     "LocalTransport",
@@ -24,3 +28,21 @@ __all__ = [
     "predict_files",
     "predict_frames",
 ]
+
+_MODULES = {
+    "LocalTransport": "transport",
+    "Pipeline": "pipeline",
+    "clips_of_frames": "frames",
+    "load_pipeline": "loading",
+    "normalised_clips": "frames",
+    "open_local": "predict",
+    "predict_files": "predict",
+    "predict_frames": "predict",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Import what is asked for: PyTorch takes seconds."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -31,7 +31,7 @@ def embed(
     require_folder("--output", output)
     pseudonym_key = naming.key
     from panecho_client._client import PanEcho
-    from panecho_client._commands.predict_study import tell_left_out, waiting
+    from panecho_client._commands.predict_study import open_local, tell_left_out, waiting
     from panecho_client._files import find_files
     from panecho_client._identity.study_identity import identify_files
     from panecho_client.outputs.embedding_files import write_embeddings
@@ -39,9 +39,10 @@ def embed(
     messages, found = make_messages(), find_files(paths)
     tell_left_out(messages, found)
     identity = identify_files(found.files, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key)
+    connection, transport = server.connection, open_local(server, messages)
     with (
-        PanEcho(server.connection, concurrency=server.concurrency) as panecho,
-        waiting(messages, found, server.url) as on_progress,
+        PanEcho(connection, concurrency=server.concurrency, transport=transport) as panecho,
+        waiting(messages, found, server.place) as on_progress,
     ):
         embeddings = panecho.embed(found.files, clip_options=clip_options, on_progress=on_progress)
     write_embeddings(output, [file.name for file in identity.files], list(embeddings.values()))

@@ -5,8 +5,9 @@ A field is an option, its description in the docstring is the option's help, and
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Group, Parameter, Token, convert
 from cyclopts.types import PositiveFloat, PositiveInt
@@ -17,6 +18,9 @@ from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connect
 from panecho_client._whole_files import accessing
 from panecho_client.outputs.study_files import Outputs
 
+if TYPE_CHECKING:
+    from panecho_client._transport.base import Transport
+
 Format = Literal["html", "sr", "parquet"]
 
 PREDICTION = Group("What to predict", sort_key=1)
@@ -25,12 +29,23 @@ ONE_STUDY = Group("One study", sort_key=3)
 MANY_STUDIES = Group("Many studies", sort_key=4)
 NAMES = Group("Names in outputs", sort_key=5)
 SERVER = Group("Server", sort_key=6)
+LOCAL = Group("Without a server", sort_key=7)
 
 
 def split_names(type_: Any, tokens: Sequence[Token]) -> Any:  # noqa: ANN401 - any type that cyclopts converts to
     """Return the names of texts such as ``EF,AVStenosis``."""
     names = [name.strip() for token in tokens for name in token.value.split(",")]
     return convert(type_, [tokens[0].evolve(value=name) for name in names])
+
+
+def require(kept: object, rule: str) -> None:
+    """Refuse wrong usage.
+
+    Raises:
+        CycloptsError: The rule is not kept.
+    """
+    if not kept:
+        raise CycloptsError(msg=rule)
 
 
 Names = Parameter(converter=split_names, n_tokens=1, metavar="NAME,…")
@@ -68,6 +83,51 @@ class Access:
         return Connection(url=url, timeout=timeout, headers=parse_pairs(self.header, ":", "--header"), tls=self.tls)
 
 
+@Parameter(name="*", group=LOCAL)
+@dataclass(frozen=True, kw_only=True)
+class LocalOptions:
+    """Prediction in this process, without a server.
+
+    Attributes:
+        local: Predict in this process, without a server; needs panecho-triton[local].
+        checkpoint: Checkpoint to use with --local. Default: the released weights, once fetched.
+        stand_in: Seed of stand-in weights, instead of a checkpoint. Their predictions mean nothing.
+        device: Device to compute on with --local, such as cuda or cpu. Default: a GPU if there is one.
+        precision: Precision to compute in with --local. Default: what suits the device.
+    """
+
+    local: bool = False
+    checkpoint: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    stand_in: int | None = None
+    device: str | None = None
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse options that mean nothing on a server."""
+        given = (self.checkpoint, self.stand_in, self.device, self.precision)
+        require(
+            self.local or all(option is None for option in given),
+            "--checkpoint, --stand-in, --device and --precision need --local: a server has its own.",
+        )
+
+    def transport(self) -> "Transport | None":
+        """Return what answers in this process; None for a server.
+
+        Raises:
+            SystemExit: The package is not installed, or the weights cannot be loaded.
+        """
+        if not self.local:
+            return None
+        found = entry_points(group="panecho.local", name="transport")
+        if not found:
+            raise SystemExit("--local needs panecho-triton[local]: pip install 'panecho-triton[local]'.")
+        (entry,) = found
+        transport: Transport = entry.load()(
+            self.checkpoint, stand_in=self.stand_in, device=self.device, precision=self.precision
+        )
+        return transport
+
+
 @Parameter(name="*", group=SERVER)
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions:
@@ -79,12 +139,19 @@ class ServerOptions:
         timeout: Seconds that one request may take.
         concurrency: Requests in progress at a time.
         access: How to get through.
+        process: Whether to predict without a server.
     """
 
     url: str = DEFAULT_URL
     timeout: PositiveFloat = Connection.timeout
     concurrency: PositiveInt = DEFAULT_CONCURRENCY
     access: Access = Access()
+    process: LocalOptions = LocalOptions()
+
+    @property
+    def place(self) -> str:
+        """Where predictions are made, for messages."""
+        return "in this process" if self.process.local else f"at {self.url}"
 
     @property
     def connection(self) -> Connection:
@@ -206,16 +273,6 @@ class StudySelection:
             self.dicomweb or not (self.query or self.dicomweb_header),
             "--query and --dicomweb-header need --dicomweb URL.",
         )
-
-
-def require(kept: object, rule: str) -> None:
-    """Refuse wrong usage.
-
-    Raises:
-        CycloptsError: The rule is not kept.
-    """
-    if not kept:
-        raise CycloptsError(msg=rule)
 
 
 def require_folder(option: str, path: Path | None) -> None:

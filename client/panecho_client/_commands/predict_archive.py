@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from cyclopts import CycloptsError
@@ -19,7 +20,7 @@ from panecho_client._archive.study_source import DicomWebStudy, LocalStudy, Stud
 from panecho_client._async_client import AsyncPanEcho
 from panecho_client._commands.console import INTERRUPTED, SOME_FAILED, make_messages
 from panecho_client._commands.options import Naming, RunOptions, ServerOptions, StudySelection, parse_pairs
-from panecho_client._commands.predict_study import tell_left_out
+from panecho_client._commands.predict_study import open_local, tell_left_out
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError
 from panecho_client._files import find_files
@@ -49,10 +50,18 @@ def predict_many(  # noqa: PLR0913 - one argument per group of options
     messages, shard, folder = make_messages(), _shard(selection), _folder(run, naming)
     with ExitStack() as opened:
         sources = _sources(paths, selection, shard, opened, messages)
+        client = partial(AsyncPanEcho, server.connection, transport=open_local(server, messages))
         progress = opened.enter_context(RunProgress(messages, len(sources)))
         try:
             predicted = _run(
-                sources, request, shard=shard, folder=folder, progress=progress, server=server, resume=run.resume
+                client,
+                sources,
+                request,
+                shard=shard,
+                folder=folder,
+                progress=progress,
+                concurrency=server.concurrency,
+                resume=run.resume,
             )
             asyncio.run(predicted)
         except KeyboardInterrupt:
@@ -84,19 +93,20 @@ def _folder(run: RunOptions, naming: Naming) -> OutputFolder:
 
 
 async def _run(  # noqa: PLR0913 - as ``predict_many``
+    client: Callable[..., AsyncPanEcho],
     sources: Sequence[StudySource],
     request: PredictionRequest,
     *,
     shard: Shard | None,
     folder: OutputFolder,
     progress: RunProgress,
-    server: ServerOptions,
+    concurrency: int,
     resume: bool,
 ) -> None:
-    async with AsyncPanEcho(server.connection, concurrency=server.concurrency) as panecho:
+    async with client(concurrency=concurrency) as panecho:
         tasks = choose_tasks(await panecho.tasks(), request.tasks)
         folder.prepare(resume=resume, settings=_settings(request, tasks, await panecho.weights(), shard))
-        run = ArchiveRun(panecho=panecho, folder=folder, wanted=request, studies_at_a_time=server.concurrency)
+        run = ArchiveRun(panecho=panecho, folder=folder, wanted=request, studies_at_a_time=concurrency)
         await run.predict(sources, progress.count)
 
 

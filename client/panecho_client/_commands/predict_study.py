@@ -18,6 +18,7 @@ from panecho_client._files import FoundFiles, find_files
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, ignore_progress
+from panecho_client._transport.base import Transport
 from panecho_client.outputs.png import as_pngs
 from panecho_client.outputs.study_files import Outputs
 from panecho_client.outputs.terminal import make_console, render_report
@@ -43,14 +44,17 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
     """
     messages, pseudonym_key = make_messages(), naming.key
     written = replace(files, json=None) if files.json == STDOUT else files
-    with PanEcho(server.connection, concurrency=server.concurrency) as panecho:
-        found = find_files(paths)
-        tell_left_out(messages, found)
-        if not report.one_study:
-            _require_one_study(found)
-        with waiting(messages, found, server.url) as on_progress:
-            study = _predict(panecho, found, request, on_progress)
-            frames = _key_frames(panecho, study, request) if files.html and request.key_frames else None
+    connection, found = server.connection, find_files(paths)
+    tell_left_out(messages, found)
+    if not report.one_study:
+        _require_one_study(found)
+    transport = open_local(server, messages)
+    with (
+        PanEcho(connection, concurrency=server.concurrency, transport=transport) as panecho,
+        waiting(messages, found, server.place) as on_progress,
+    ):
+        study = _predict(panecho, found, request, on_progress)
+        frames = _key_frames(panecho, study, request) if files.html and request.key_frames else None
     identity = None
     if written.name_study:
         identity = identify(study, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key)
@@ -75,6 +79,13 @@ def _predict(panecho: PanEcho, found: FoundFiles, request: PredictionRequest, on
     )
 
 
+def open_local(server: ServerOptions, messages: Console) -> Transport | None:
+    """Return what answers in this process, with a word that loading takes a while; None for a server."""
+    if server.process.local:
+        messages.print("Loading PanEcho …")
+    return server.process.transport()
+
+
 def tell_left_out(messages: Console, found: FoundFiles) -> None:
     """Say how many files are left out, and why."""
     for reason, count in Counter(left_out.reason for left_out in found.left_out).items():
@@ -97,10 +108,10 @@ def _key_frames(panecho: PanEcho, study: StudyResult, request: PredictionRequest
 
 
 @contextmanager
-def waiting(messages: Console, found: FoundFiles, url: str) -> Iterator[OnProgress]:
+def waiting(messages: Console, found: FoundFiles, place: str) -> Iterator[OnProgress]:
     """Show how many files are done, on a terminal; elsewhere say once what is being predicted."""
     count = len(found.files)
-    text = f"Predicting {count} file{'s' if count > 1 else ''} at {url}"
+    text = f"Predicting {count} file{'s' if count > 1 else ''} {place}"
     if not messages.is_terminal:
         messages.print(text, markup=False)
         yield ignore_progress

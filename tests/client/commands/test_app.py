@@ -149,7 +149,7 @@ def wrong_usage(*arguments: str) -> str:
         (["index", "--output", "a.csv"], "PATHS requires an argument."),
         (["models", "deploy"], "panecho models deploy NEW."),
         (["models", "--admin-key-file", "none"], "--admin-key-file: none cannot be read"),
-        (["export"], "Give either --checkpoint PATH or --stand-in SEED"),
+        (["export"], "Give one of: --checkpoint PATH, --released, --stand-in SEED"),
         (["export", "--stand-in", "0", "--parts", "study,x"], 'Invalid value "x" for --parts.'),
         (["export", "--stand-in", "0", "--clip-length", "65"], 'Invalid value "65" for --clip-length. Must be <= 64.'),
         (["serve", "--http-port", "x"], 'Invalid value for --http-port: unable to convert "x" into int.'),

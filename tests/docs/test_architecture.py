@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import panecho_client
+from panecho_postprocessing.aggregation import MODEL_FAILED
+from panecho_preprocessing import VideoErrorCode
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
@@ -56,6 +60,21 @@ def test_a_file_that_is_not_there_is_found() -> None:
         "`client/no.py` `no.py` `open_dicom.py` `tests/docs/` ``other`` `panecho_client.outputs` `tests/test_NAME.py`"
     )
     assert missing_files(text) == {"client/no.py", "no.py"}
+
+
+def test_every_status_and_error_is_explained() -> None:
+    page = (ROOT / "docs/reference/statuses.md").read_text()
+    codes = [*VideoErrorCode, MODEL_FAILED.partition(":")[0]]
+    errors = [name for name in panecho_client.__all__ if name.endswith("Error")]
+    assert [name for name in [*codes, *errors] if not re.search(rf"\b{name}\b", page)] == []
+
+
+def test_every_page_is_in_the_index_and_in_the_site() -> None:
+    pages = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")} - {"index.md"}
+    index = (ROOT / "docs/index.md").read_text()
+    assert {page for page in pages if f"({page})" not in index} == set()
+    navigation = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2]
+    assert {page for page in pages if f": {page}\n" not in navigation} == set()
 
 
 def test_packages_import_what_the_table_says() -> None:

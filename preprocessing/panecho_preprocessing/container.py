@@ -6,6 +6,7 @@ from enum import Enum
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
 _MPEG_STARTS = (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")  # program stream, elementary stream
+_FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _TRANSPORT_PACKET = 188  # bytes, each packet starting with a G (ISO/IEC 13818-1)
 
 
@@ -45,8 +46,8 @@ def _is_avi(head: bytes) -> bool:
 
 
 def _is_mp4(head: bytes) -> bool:
-    # The box is a few dozen bytes long; its size starts with a zero, as no playlist (a text) does.
-    return head[:1] == b"\0" and head[4:8] == b"ftyp"
+    # Its size starts with a small number, as no playlist (a text) does. Old QuickTime files have no ftyp.
+    return head[:1] < b"\t" and head[4:8] in _FIRST_BOXES
 
 
 def _is_transport_stream(data: memoryview) -> bool:

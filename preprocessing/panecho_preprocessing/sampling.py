@@ -8,6 +8,8 @@ from panecho_preprocessing.options import ClipOptions
 
 # Times nearer than this, in seconds, are the same: sums of milliseconds are not exact.
 _SAME = 1e-6
+# Time stamps of videos are often whole milliseconds.
+_ROUNDED = 0.0006
 
 
 def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
@@ -69,7 +71,7 @@ def resampled(seconds: NDArray[np.float64] | None, rate: float) -> NDArray[np.in
             VideoErrorCode.NO_FRAME_RATE,
             "the file holds no times of its frames; leave out frame_rate",
         )
-    ticks = np.arange(int(seconds[-1] * rate + _SAME) + 1) / rate
+    ticks = np.arange(int((seconds[-1] + _ROUNDED) * rate) + 1) / rate
     after = np.searchsorted(seconds, ticks - _SAME).clip(1, len(seconds) - 1)
     nearer_before = ticks - seconds[after - 1] <= seconds[after] - ticks + _SAME
     return np.where(nearer_before, after - 1, after).astype(np.int64)

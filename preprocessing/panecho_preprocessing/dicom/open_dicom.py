@@ -30,10 +30,12 @@ def open_dicom(data: memoryview, limits: Limits) -> Cine:
     reader = _reader(header, limits)
     if reader.count > 1:  # a still is called a still, whatever it shows
         _require_transthoracic(header, reader)
-    rows, columns = reader.size if isinstance(reader, VideoFile) else (header.rows, header.columns)
+    seconds, (rows, columns) = frame_seconds(header.dataset, reader.count), (header.rows, header.columns)
+    if isinstance(reader, VideoFile):
+        seconds, (rows, columns) = reader.seconds if seconds is None else seconds, reader.size
     return Cine(
         reader=reader,
-        seconds=frame_seconds(header.dataset, reader.count),
+        seconds=seconds,
         tissue=tissue_box(header.regions, rows, columns),
     )
 

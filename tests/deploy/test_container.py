@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import tritonclient.grpc as triton_grpc
 
-from panecho_client import PanEcho
+from panecho_client import ClipOptions, PanEcho
 from panecho_server import ServerSettings
 from panecho_server.backends import LIBRARIES, lay_out_backends
 from panecho_server.ports import choose_port
@@ -142,7 +142,7 @@ def test_nobody_listening_is_unhealthy(container: Container) -> None:
 
 def test_a_study_is_served(container: Container, cine: Path) -> None:
     with PanEcho(f"{ServerSettings.host}:{container.grpc_port}") as panecho:
-        study = panecho.predict_study(cine, tasks=["EF"])
+        study = panecho.predict_study(cine, tasks=["EF"], clip_options=ClipOptions(num_clips=1, clip_length=2))
 
     assert [video.status for video in study.videos] == ["ok"]
     assert 0 < float(study["EF"].value) < 100

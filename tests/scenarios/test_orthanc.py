@@ -11,6 +11,7 @@ import requests
 from pydicom import dcmread
 
 from panecho_client import (
+    ClipOptions,
     DeadlineExceededError,
     FilesError,
     IncompatibleServerError,
@@ -118,7 +119,7 @@ def test_a_fetched_study_is_predicted(
 ) -> None:
     files = pacs.fetch(studies["cine"], tmp_path)
     with PanEcho(server.grpc_url) as panecho:
-        study = panecho.predict_study(files, tasks=["EF"])
+        study = panecho.predict_study(files, tasks=["EF"], clip_options=ClipOptions(num_clips=1, clip_length=2))
     assert [video.status for video in study.videos] == ["ok"]
 
 

@@ -83,7 +83,7 @@ def test_what_cannot_wait_is_refused_and_the_rest_is_right(
 @pytest.mark.slow
 def test_a_client_that_tries_again_loses_nothing(narrow_server: TritonServer, cine: Path) -> None:
     def call(_number: int) -> float:
-        with PanEcho(Connection(url=narrow_server.grpc_url)) as panecho:
+        with PanEcho(Connection(url=narrow_server.grpc_url, retry=Retry(seconds=120, longest_wait=1))) as panecho:
             return panecho.predict_study(cine, clip_options=SAMPLING)["EF"].value
 
     with ThreadPoolExecutor(12) as pool:

@@ -18,7 +18,7 @@ from support.serve import running_server
 
 PANECHO = Path(sys.executable).with_name("panecho")
 QUICK = ("--num-clips", "1", "--clip-length", "1", "--tasks", "EF,AVStenosis")
-STUDIES = 200
+STUDIES = 80
 
 
 def make_studies(folder: Path, cine: Path, count: int) -> Path:

@@ -18,6 +18,7 @@ from panecho_export.variant import Variant
 from panecho_model.constants import BOUNDS, Bounds
 from panecho_model.tasks import TASKS
 from panecho_model.weights_identity import checkpoint_identity
+from support.commands import invoke
 from support.exports import one_clip_compared
 
 PANECHO = Path(sys.executable).with_name("panecho")
@@ -115,8 +116,8 @@ def test_copy_holds_no_weights(tmp_path: Path) -> None:
 
 
 def test_missing_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
-    result = run_export("--checkpoint", tmp_path / "panecho.pt", "--model-repository", tmp_path / "repository")
-    assert result.returncode == 1
+    result = invoke("export", "--checkpoint", tmp_path / "panecho.pt", "--model-repository", tmp_path / "repository")
+    assert result.exit_code == 1
     assert "no such file" in result.stderr.replace("\n", " ")
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "repository").exists()
@@ -133,27 +134,29 @@ def test_missing_checkpoint_is_one_clear_line(tmp_path: Path) -> None:
     ],
 )
 def test_choices_that_do_not_go_together(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
-    result = run_export("--stand-in", "0", "--model-repository", tmp_path / "repository", *arguments)
-    assert result.returncode == 1
+    result = invoke("export", "--stand-in", "0", "--model-repository", tmp_path / "repository", *arguments)
+    assert result.exit_code == 1
     assert message in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_parts_are_a_usage_error(tmp_path: Path) -> None:
-    result = run_export("--stand-in", "0", "--model-repository", tmp_path / "repository", "--parts", "study,heads")
-    assert result.returncode == 2
+    result = invoke(
+        "export", "--stand-in", "0", "--model-repository", tmp_path / "repository", "--parts", "study,heads"
+    )
+    assert result.exit_code == 2
     assert 'Invalid value "heads" for --parts. Choose from: "study", "backbone", "image_encoder".' in result.stderr
 
 
 def test_clip_length_is_bounded(tmp_path: Path) -> None:
-    result = run_export("--stand-in", "0", "--model-repository", tmp_path / "repository", "--clip-length", "65")
-    assert result.returncode == 2
+    result = invoke("export", "--stand-in", "0", "--model-repository", tmp_path / "repository", "--clip-length", "65")
+    assert result.exit_code == 2
     with pytest.raises(VariantError, match="1 to 64 frames, not 0"):
         Variant(clip_length=0)
 
 
 def test_neither_weights_nor_stand_in_is_a_usage_error() -> None:
-    result = run_export()
-    assert result.returncode == 2
+    result = invoke("export")
+    assert result.exit_code == 2
     assert "--stand-in SEED" in result.stderr

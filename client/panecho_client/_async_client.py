@@ -17,7 +17,8 @@ from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connect
 from panecho_client._contract import BACKBONE, ENSEMBLE, IMAGE_ENCODER, POSTPROCESSING, PREPROCESSING, Parameters
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError, ServerError, naming
-from panecho_client._files import StrPath, file_sizes, find_files
+from panecho_client._file_bytes import file_sizes
+from panecho_client._files import StrPath, find_files
 from panecho_client._requests import (
     Batching,
     VideoAnswer,

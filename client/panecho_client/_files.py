@@ -1,29 +1,21 @@
-"""From paths to the two input tensors: which files belong to a study, and their bytes one after another."""
+"""Finds the files that paths name: below folders, and in ZIP files."""
 
 import os
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from panecho_client._contract import MAX_STUDY_BYTES
 from panecho_client._exceptions import FilesError
-from panecho_client._zip_files import archive_of, is_archive, member_size, members, read_member
+from panecho_client._file_bytes import reading
+from panecho_client._zip_files import is_zip, members, zip_of
 
 StrPath: TypeAlias = str | os.PathLike[str]
-
-# What zipfile raises for a member that is broken, compressed in an unknown way or encrypted.
-DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A path below a given folder that is not sent, and why."""
+    """A path below a given folder that is not sent, and the reason."""
 
     path: Path
     reason: str
@@ -38,10 +30,10 @@ class FoundFiles:
 
 
 def find_files(paths: StrPath | Iterable[StrPath]) -> FoundFiles:
-    """Return the files that the paths name: files as they are, folders and ZIP archives with everything below, sorted.
+    """Find the files that the paths name: files themselves, and everything below folders and ZIP files, sorted.
 
-    A member of an archive has the path ``study.zip/IM0001``. Hidden files below a folder (a name on the way begins with
-    a dot) and what is not a regular file are left out, as is a file that was named before.
+    A member of a ZIP file has the path ``study.zip/IM0001``. Hidden files below a folder (a part of the path starts
+    with a dot), anything that is not a regular file, and files named twice are left out.
 
     Example:
         >>> found = find_files("study/")
@@ -73,61 +65,21 @@ def shown_path(path: Path) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
-def file_sizes(files: Iterable[Path]) -> list[int]:
-    """Return the size of each file in bytes.
-
-    Raises:
-        FilesError: A file cannot be read.
-    """
-    return [_size(file) for file in files]
-
-
-def read_files(files: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Read files into one buffer.
-
-    Returns:
-        The files' bytes one after another, uint8 [total], and each file's size in bytes, int64 [N].
-
-    Raises:
-        FilesError: A file cannot be read, or they are too large for one request. Sizes are checked before reading.
-    """
-    files = tuple(files)
-    sizes = np.array(file_sizes(files), dtype=np.int64)
-    total = int(sizes.sum())
-    if total > MAX_STUDY_BYTES:
-        raise FilesError(
-            f"these {len(files)} files hold {total / 1e9:.2f} GB, and one request holds at most "
-            f"{MAX_STUDY_BYTES / 1e9:.2f} GB; leave some out, or send compressed files.",
-            paths=files,
-        )
-    buffer = np.empty(total, dtype=np.uint8)
-    stops = np.cumsum(sizes)
-    for file, start, stop in zip(files, stops - sizes, stops, strict=True):
-        _read_into(file, buffer.data[start:stop])
-    return buffer, sizes
-
-
 def _listed(root: Path) -> list[tuple[Path, str | None]]:
-    """Return what a given path stands for, and for each why it is left out, if it is."""
-    try:
+    """Return the paths that a given path stands for, each with the reason why it is left out, or None."""
+    with reading(root):
         return [listed for path in _below(root) for listed in _expanded(path, root)]
-    except OSError as error:
-        raise _unreadable(Path(error.filename or root), error) from None
 
 
 def _expanded(path: Path, root: Path) -> Iterable[tuple[Path, str | None]]:
-    """Return a file and why it is left out, if it is; for an archive that is not, its members instead."""
-    reason = _why_left_out(path, root)
-    if reason is not None or not is_archive(path):
-        return [(path, reason)]
-    try:
-        return list(members(path))
-    except zipfile.BadZipFile as error:
-        raise _unreadable(path, error) from None
+    """Return a file and the reason why it is left out, or None; for a ZIP file that is sent, its members instead."""
+    with reading(path):
+        reason = _why_left_out(path, root)
+        return list(members(path)) if reason is None and is_zip(path) else [(path, reason)]
 
 
 def _below(root: Path) -> Iterator[Path]:
-    if archive_of(root):
+    if zip_of(root):
         yield root
         return
     if not root.exists():
@@ -144,44 +96,15 @@ def _below(root: Path) -> Iterator[Path]:
 
 
 def _raise(error: OSError) -> NoReturn:
-    raise error
-
-
-def _unreadable(path: Path, error: Exception) -> FilesError:
-    code = "PERMISSION_DENIED" if isinstance(error, OSError) else "DATA_LOSS"
-    reason = error.strerror if isinstance(error, OSError) else error
-    return FilesError(f"{path} cannot be read: {reason}.", code=code, paths=[path])
+    with reading(Path(error.filename)):  # not the given folder: one below it
+        raise error
 
 
 def _why_left_out(path: Path, root: Path) -> str | None:
-    if path == root or archive_of(root):
+    if path == root or zip_of(root):
         return None
     if any(part.startswith(".") for part in path.relative_to(root).parts):
         return "hidden"
     if path.is_dir():
         return "link to a folder"
     return None if path.is_file() else "not a regular file"
-
-
-def _size(file: Path) -> int:
-    archive = archive_of(file)
-    try:
-        return member_size(archive, file) if archive else file.stat().st_size
-    except (OSError, *DAMAGED) as error:
-        raise _unreadable(file, error) from None
-
-
-def _read_into(file: Path, target: memoryview) -> None:
-    archive = archive_of(file)
-    try:
-        complete = read_member(archive, file, target) if archive else _read_file(file, target)
-    except (OSError, *DAMAGED) as error:
-        raise _unreadable(file, error) from None
-    if not complete:
-        raise FilesError(f"{file} changed while it was read; send it once it is complete.", paths=[file])
-
-
-def _read_file(file: Path, target: memoryview) -> bool:
-    """Fill ``target`` with a file; tell whether it was of just that size."""
-    with file.open("rb") as opened:
-        return opened.readinto(target) == len(target) and not opened.read(1)

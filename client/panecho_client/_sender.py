@@ -14,7 +14,7 @@ from panecho_client._connection import Connection
 from panecho_client._contract import Parameters, Tensors
 from panecho_client._description import Description, parse_description
 from panecho_client._exceptions import PanEchoError, RequestError, ServerBusyError, ServerUnavailableError
-from panecho_client._files import read_files
+from panecho_client._file_bytes import read_files
 from panecho_client._requests import refused_status
 from panecho_client._transport import open_transport
 from panecho_client._transport.base import Transport

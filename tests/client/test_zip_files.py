@@ -8,7 +8,7 @@ from pydicom import dcmread
 from pydicom.fileset import FileSet
 
 from panecho_client import ClipOptions, FilesError, PanEcho, find_files
-from panecho_client._files import read_files
+from panecho_client._file_bytes import read_files
 from panecho_server import TritonServer
 
 
@@ -79,7 +79,7 @@ def test_an_encrypted_member_is_left_out(archive: Path) -> None:
     data[entry + 8] |= 1
     archive.write_bytes(data)
     assert [left.reason for left in find_files(archive).left_out if left.path.name == "IM1"] == [
-        "encrypted in its archive"
+        "encrypted in its ZIP file"
     ]
 
 

@@ -11,7 +11,8 @@ from typing import Self
 
 from panecho_client._exceptions import FilesError, PanEchoError, RequestError
 from panecho_client._files import shown_path
-from panecho_client._identity.study_identity import identify_files
+from panecho_client._identity.headers import SopInstance, read_headers, with_content
+from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._whole_files import accessing, unfinished
 from panecho_client.outputs.tables import LONG_COLUMNS, Columns, Row, append_csv, read_csv, write_parquet
 
@@ -37,8 +38,8 @@ class Failure:
     """A study that could not be predicted.
 
     Attributes:
-        study: What it is called.
-        files: What its files are called, as far as they are known.
+        study: Name of the study.
+        files: Names of its files, as far as they are known.
         code: gRPC status.
         reason: What is wrong and what to do.
     """
@@ -52,28 +53,32 @@ class Failure:
     def of(
         cls,
         name: str | None,
-        files: Sequence[Path],
+        headers: Sequence[SopInstance],
         error: PanEchoError,
         *,
         include_identifiers: bool,
         pseudonym_key: bytes,
     ) -> Self:
-        """Return a failure. Unless identifiers are included, files have their pseudonyms in it, also in the reason.
+        """Return a failure. Unless identifiers are included, it names files by their pseudonyms, also in the reason.
 
         Args:
-            name: What the study is called; None is what its files are called after.
-            files: Its files, as far as they are known.
-            error: Why it failed.
-            include_identifiers: As of ``StudyIdentity.of``.
-            pseudonym_key: As of ``StudyIdentity.of``.
+            name: The study's name; None takes the name that its files give.
+            headers: Headers of its files, as far as they are known.
+            error: The reason.
+            include_identifiers: See ``StudyIdentity.of``.
+            pseudonym_key: See ``StudyIdentity.of``.
         """
-        paths = tuple(dict.fromkeys((*files, *error.paths)))
-        identity = identify_files(paths, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key)
-        names = {path: file.name for path, file in zip(paths, identity.files, strict=True)}
+        known = {header.path: header for header in headers}
+        others = map(with_content, read_headers(path for path in error.paths if path not in known))
+        known |= {header.path: header for header in others}
+        identity = StudyIdentity.of(
+            known.values(), include_identifiers=include_identifiers, pseudonym_key=pseudonym_key
+        )
+        names = {path: file.name for path, file in zip(known, identity.files, strict=True)}
         reason = str(error) if include_identifiers else _without_paths(error, names)
         return cls(
             study=name or identity.study,
-            files="; ".join(names[path] for path in files),
+            files="; ".join(names[header.path] for header in headers),
             code=error.code,
             reason=reason.encode(errors="replace").decode(),
         )

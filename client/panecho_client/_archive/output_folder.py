@@ -11,7 +11,7 @@ FOLDER/
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -27,6 +27,7 @@ from panecho_client._archive.joined_tables import (
 )
 from panecho_client._description import VERSION
 from panecho_client._exceptions import FilesError, PanEchoError
+from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.pseudonyms import pseudonym
 from panecho_client._identity.study_identity import identify
@@ -57,14 +58,14 @@ class OutputFolder:
     Example:
         >>> output = OutputFolder(Path("results"), html=True)
         >>> output.prepare(resume=False, settings={"tasks": "EF", "weights_sha256": panecho.weights.sha256})
-        >>> for files in group_studies(find_files("studies/").files):
-        ...     name = output.claim(identify_files(files).study)
+        >>> for study in group_studies(find_files("studies/").files):
+        ...     name = output.claim(study.identity().study)
         ...     if output.has(name):
         ...         continue
         ...     try:
-        ...         output.write(name, panecho.predict_study(files, tasks=["EF"]))
+        ...         output.write(name, panecho.predict_study(study.paths, tasks=["EF"]), headers=study.headers)
         ...     except PanEchoError as error:
-        ...         output.fail(name, files, error)
+        ...         output.fail(name, study.headers, error)
         >>> output.finish()
 
     Args:
@@ -131,19 +132,32 @@ class OutputFolder:
         """Tell whether there is a result of this study."""
         return (self._studies / name / PREDICTION).is_file()
 
-    def write(self, name: str, study: StudyResult, *, key_frames: Mapping[Path, bytes] | None = None) -> None:
-        """Write a study's folder, whole or not at all. One that is there is replaced.
+    def write(
+        self,
+        name: str,
+        study: StudyResult,
+        *,
+        headers: Iterable[SopInstance] = (),
+        key_frames: Mapping[Path, bytes] | None = None,
+    ) -> None:
+        """Write a study's folder, whole or not at all. An older one is replaced.
 
         Args:
-            name: From ``claim``; all outputs call the study so.
-            study: The study, whose files must still be there.
+            name: From ``claim``: the study's name in all outputs.
+            study: The study.
+            headers: Headers of its files that were read before; those of other files are read now.
             key_frames: As of ``render_html``.
 
         Raises:
             FilesError: It cannot be written, or a file's header not be read.
-            RequestError: A key frame is no PNG.
+            RequestError: A key frame is not a PNG.
         """
-        identity = identify(study, include_identifiers=self.include_identifiers, pseudonym_key=self.pseudonym_key)
+        identity = identify(
+            study,
+            headers=headers,
+            include_identifiers=self.include_identifiers,
+            pseudonym_key=self.pseudonym_key,
+        )
         identity = replace(identity, study=name)
         videos = zip(study.videos, identity.files, strict=True)
         named = replace(study, videos=tuple(replace(video, path=Path(file.name)) for video, file in videos))
@@ -157,16 +171,16 @@ class OutputFolder:
             outputs.write(study, identity, key_frames=key_frames)
             write_whole(folder / PREDICTION, f"{named.to_json()}\n".encode())
 
-    def fail(self, name: str | None, files: Sequence[Path], error: PanEchoError) -> None:
-        """Note that a study could not be predicted, or not be written, for ``failures.csv``.
+    def fail(self, name: str | None, headers: Sequence[SopInstance], error: PanEchoError) -> None:
+        """Note for ``failures.csv`` that a study could not be predicted or written.
 
         Args:
-            name: From ``claim``; None where the study could not be named.
-            files: The study's files, as far as they are known.
-            error: Why. Paths in its text become pseudonyms, unless identifiers are included.
+            name: From ``claim``; None if the study could not be named.
+            headers: Headers of the study's files, as far as they are known.
+            error: The reason. Paths in its text become pseudonyms, unless identifiers are included.
         """
         failure = Failure.of(
-            name, files, error, include_identifiers=self.include_identifiers, pseudonym_key=self.pseudonym_key
+            name, headers, error, include_identifiers=self.include_identifiers, pseudonym_key=self.pseudonym_key
         )
         self._failures[failure.study] = failure
 

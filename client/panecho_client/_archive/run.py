@@ -1,10 +1,10 @@
-"""A run over many studies: each is predicted and written by itself; a study that fails harms no other."""
+"""A run over many studies: predicts and writes them one by one; a study that fails does not harm the others."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from panecho_client._archive.output_folder import OutputFolder
 from panecho_client._archive.prediction_request import PredictionRequest
@@ -21,7 +21,10 @@ from panecho_client._exceptions import (
 from panecho_client._results import StudyResult
 from panecho_client.outputs.png import as_pngs
 
-# What would be the same for every study that is left.
+if TYPE_CHECKING:
+    from panecho_client._identity.headers import SopInstance
+
+# Errors that every remaining study would meet too.
 HOPELESS = (ServerUnavailableError, IncompatibleServerError, UnknownTaskError)
 
 
@@ -32,13 +35,13 @@ class ArchiveRun:
     Attributes:
         panecho: The server.
         folder: Where results go.
-        wanted: What to predict.
-        studies_at_a_time: Studies under way at a time; their requests share the client's ``concurrency``.
+        request: What to predict.
+        studies_at_a_time: Studies in progress at a time; their requests share the client's ``concurrency``.
     """
 
     panecho: AsyncPanEcho
     folder: OutputFolder
-    wanted: PredictionRequest
+    request: PredictionRequest
     studies_at_a_time: int
 
     async def predict(self, sources: Iterable[StudySource], on_outcome: Callable[[StudyOutcome], None]) -> None:
@@ -68,35 +71,35 @@ class ArchiveRun:
     async def _outcome(self, source: StudySource, name: str) -> StudyOutcome:
         if self.folder.has(name):
             return "kept"
-        files: Sequence[Path] = ()
+        headers: Sequence[SopInstance] = ()
         try:
-            with source.files() as fetch:
-                files = await asyncio.to_thread(fetch)
-                study = await self._predict(files)
+            with source.opened() as fetch:
+                headers = await asyncio.to_thread(lambda: fetch().headers)
+                study = await self._predict([header.path for header in headers])
                 frames = await self._key_frames(study)
-                await _finished(asyncio.to_thread(self.folder.write, name, study, key_frames=frames))
+                await _finished(asyncio.to_thread(self.folder.write, name, study, headers=headers, key_frames=frames))
         except PanEchoError as error:
             if isinstance(error, HOPELESS) and not isinstance(error, ServerBusyError):
                 raise
-            self.folder.fail(name, files, error)
+            self.folder.fail(name, headers, error)
             return "failed"
         return "done"
 
     async def _predict(self, files: Sequence[Path]) -> StudyResult:
-        wanted = self.wanted
+        request = self.request
         return await self.panecho.predict_study(
-            files, tasks=wanted.tasks, clip_options=wanted.clip_options, on_error=wanted.on_error, embedding=False
+            files, tasks=request.tasks, clip_options=request.clip_options, on_error=request.on_error, embedding=False
         )
 
     async def _key_frames(self, study: StudyResult) -> dict[Path, bytes]:
-        if not (self.folder.html and self.wanted.key_frames):
+        if not (self.folder.html and self.request.key_frames):
             return {}
         used = [video.path for video in study.videos if video.ok]
-        return as_pngs(await self.panecho.key_frames(used, clip_options=self.wanted.clip_options))
+        return as_pngs(await self.panecho.key_frames(used, clip_options=self.request.clip_options))
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:
-    """Await work that an interruption must not leave running."""
+    """Await work to its end, even if the caller is interrupted meanwhile."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""An archive shared out among several runs: which studies are whose, and the list of an archive's studies."""
+"""Splits an archive among several runs, and lists its studies."""
 
 import csv
 import hashlib
@@ -8,10 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Self
 
-from panecho_client._archive.study_source import LocalStudy, StudySource
+from panecho_client._archive.study_source import StudyInFiles, StudySource
 from panecho_client._exceptions import FilesError
-from panecho_client._identity.study_identity import identify_files
 from panecho_client._whole_files import accessing, unfinished
+from panecho_client.sources.local_study import LocalStudy
 
 INDEX_COLUMNS = ("number", "study", "path")
 
@@ -20,8 +20,8 @@ INDEX_COLUMNS = ("number", "study", "path")
 class Shard:
     """One of ``count`` parts of an archive.
 
-    A study belongs to the shard that the SHA-256 of its pseudonym names: always the same one, whatever else the archive
-    holds, wherever its files lie, and whatever outputs call it. Studies of the same content share a shard.
+    The SHA-256 of a study's pseudonym decides on its shard: always the same one, whatever else the archive holds,
+    wherever its files are, and whatever its name in outputs. Studies of the same content share a shard.
 
     Example:
         >>> str(Shard.parse("2/3")), Shard(2, 3).holds("study-5b0c1f3f4a2e9d10")
@@ -29,7 +29,7 @@ class Shard:
 
     Attributes:
         index: From 0, as the ``JOB_COMPLETION_INDEX`` of a Kubernetes Job.
-        count: Of all shards.
+        count: Number of shards.
     """
 
     index: int
@@ -48,15 +48,15 @@ class Shard:
         return f"{self.index}/{self.count}"
 
     def holds(self, pseudonym: str) -> bool:
-        """Tell whether a study belongs to this shard; its pseudonym is that without a key."""
+        """Tell whether a study belongs to this shard, from its pseudonym without a key."""
         return int.from_bytes(hashlib.sha256(pseudonym.encode()).digest()[:8]) % self.count == self.index
 
     def take(self, sources: Iterable[StudySource]) -> list[StudySource]:
-        """Return those of this shard, in the order given."""
+        """Return the studies of this shard, in the order given."""
         return [source for source in sources if self.holds(source.name(include_identifiers=False, pseudonym_key=b""))]
 
 
-def write_index(path: Path, studies: Iterable[tuple[Path, ...]]) -> Iterator[int]:
+def write_index(path: Path, studies: Iterable[LocalStudy]) -> Iterator[int]:
     """Write the list of an archive's studies: a row per file, with the study's number and pseudonym.
 
     Args:
@@ -64,7 +64,7 @@ def write_index(path: Path, studies: Iterable[tuple[Path, ...]]) -> Iterator[int
         studies: From ``group_studies``. Paths are written as they are.
 
     Yields:
-        How many studies are written so far.
+        The number of studies written so far.
 
     Raises:
         FilesError: It cannot be written.
@@ -73,24 +73,26 @@ def write_index(path: Path, studies: Iterable[tuple[Path, ...]]) -> Iterator[int
         rows = csv.writer(opened)
         rows.writerow(INDEX_COLUMNS)
         for number, study in enumerate(studies):
-            name = identify_files(study).study
-            rows.writerows((number, name, member) for member in study)
+            name = study.identity().study
+            rows.writerows((number, name, path) for path in study.paths)
             yield number + 1
 
 
 def read_index(path: Path, shard: Shard | None = None) -> list[StudySource]:
-    """Return the studies of an index, or those of a shard, in its order. No file of a study is read.
+    """Return the studies of an index, or those of a shard, in the index's order. No file of a study is read.
 
     Raises:
-        FilesError: It cannot be read, is no index, or is cut off.
+        FilesError: The index cannot be read, is not an index, or is cut off.
     """
     with accessing(path, "read", "name an index that `panecho index` wrote"):
         opened = path.open(encoding="utf-8", errors="surrogateescape", newline="")
     with opened:
         try:
-            return [LocalStudy(paths=files) for name, files in _studies(opened) if shard is None or shard.holds(name)]
+            return [
+                StudyInFiles(LocalStudy(files)) for name, files in _studies(opened) if not shard or shard.holds(name)
+            ]
         except (csv.Error, TypeError, ValueError):
-            reason = f"{path} is no index; write it again: panecho index"
+            reason = f"{path} is not an index, or is damaged; write it again: panecho index"
             raise FilesError(reason, code="DATA_LOSS", paths=[path]) from None
 
 

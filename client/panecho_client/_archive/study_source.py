@@ -1,49 +1,47 @@
-"""Studies to predict: files of this machine, or what a DICOMweb server holds."""
+"""Studies of a run: in files of this machine, or on a DICOMweb server."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeAlias
 
 from panecho_client._exceptions import PanEchoError
 from panecho_client._identity.pseudonyms import study_name
-from panecho_client._identity.study_identity import identify_files
 from panecho_client.sources.dicomweb import DicomWeb, RemoteStudy
+from panecho_client.sources.local_study import LocalStudy
 
-Fetch: TypeAlias = Callable[[], Sequence[Path]]
+Fetch: TypeAlias = Callable[[], LocalStudy]
 
 
 class StudySource(Protocol):
-    """A study that can be had."""
+    """A study that can be fetched."""
 
     def name(self, *, include_identifiers: bool, pseudonym_key: bytes) -> str:
-        """Return what the study is called in outputs, before any pixel of it is read."""
+        """Return the study's name in outputs. No pixel is decoded."""
 
-    def files(self) -> AbstractContextManager[Fetch]:
-        """Return what gets its files, or raises PanEchoError. They are there until the end of the context."""
+    def opened(self) -> AbstractContextManager[Fetch]:
+        """Give the function that fetches the study, or raises PanEchoError. Its files last as long as the context."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LocalStudy:
-    """A study that lies in files."""
+@dataclass(frozen=True)
+class StudyInFiles:
+    """A study in files of this machine."""
 
-    paths: tuple[Path, ...]
+    study: LocalStudy
 
     def name(self, *, include_identifiers: bool, pseudonym_key: bytes) -> str:
         """See ``StudySource``."""
-        return identify_files(self.paths, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key).study
+        return self.study.identity(include_identifiers=include_identifiers, pseudonym_key=pseudonym_key).study
 
-    def files(self) -> AbstractContextManager[Fetch]:
+    def opened(self) -> AbstractContextManager[Fetch]:
         """See ``StudySource``."""
-        return nullcontext(lambda: self.paths)
+        return nullcontext(lambda: self.study)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DicomWebStudy:
-    """A study that a DICOMweb server holds; it is fetched into a temporary folder."""
+    """A study on a DICOMweb server; it is fetched into a temporary folder."""
 
     server: DicomWeb
     study: RemoteStudy
@@ -53,11 +51,11 @@ class DicomWebStudy:
         return study_name(self.study.uid, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key)
 
     @contextmanager
-    def files(self) -> Iterator[Fetch]:
-        """See ``StudySource``. A study of which an instance cannot be fetched is not predicted from the rest."""
+    def opened(self) -> Iterator[Fetch]:
+        """See ``StudySource``. A study fails if one of its instances cannot be fetched."""
         with TemporaryDirectory(prefix="panecho-") as folder:
-            yield partial(self.server.fetch, self.study.uid, folder, on_failure=_give_up)
+            yield lambda: LocalStudy(self.server.fetch(self.study.uid, folder, on_failure=_raise))
 
 
-def _give_up(error: PanEchoError) -> None:
+def _raise(error: PanEchoError) -> None:
     raise error

@@ -16,7 +16,7 @@ from panecho_client._archive.progress import RunProgress
 from panecho_client._archive.run import ArchiveRun
 from panecho_client._archive.shard import Shard, read_index
 from panecho_client._archive.shard_merge import SHARD, note_finished
-from panecho_client._archive.study_source import DicomWebStudy, LocalStudy, StudySource
+from panecho_client._archive.study_source import DicomWebStudy, StudyInFiles, StudySource
 from panecho_client._async_client import AsyncPanEcho
 from panecho_client._commands.console import INTERRUPTED, SOME_FAILED, make_messages
 from panecho_client._commands.options import Naming, RunOptions, ServerOptions, StudySelection, parse_pairs
@@ -106,7 +106,7 @@ async def _run(  # noqa: PLR0913 - as ``predict_many``
     async with client(concurrency=concurrency) as panecho:
         tasks = choose_tasks(await panecho.tasks(), request.tasks)
         folder.prepare(resume=resume, settings=_settings(request, tasks, await panecho.weights(), shard))
-        run = ArchiveRun(panecho=panecho, folder=folder, wanted=request, studies_at_a_time=concurrency)
+        run = ArchiveRun(panecho=panecho, folder=folder, request=request, studies_at_a_time=concurrency)
         await run.predict(sources, progress.count)
 
 
@@ -153,7 +153,7 @@ def _remote(url: str, selection: StudySelection, opened: ExitStack) -> list[Stud
 def _local(paths: Sequence[Path], messages: Console) -> list[StudySource]:
     found = find_files(paths)
     tell_left_out(messages, found)
-    return [LocalStudy(paths=group) for group in group_studies(found.files)]
+    return [StudyInFiles(study) for study in group_studies(found.files)]
 
 
 def _tell(folder: OutputFolder, progress: RunProgress, messages: Console) -> int:

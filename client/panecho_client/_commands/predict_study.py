@@ -1,7 +1,7 @@
 """``panecho predict`` of one study."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from panecho_client._commands.console import make_messages
 from panecho_client._commands.options import Naming, ReportOptions, ServerOptions
 from panecho_client._exceptions import RequestError
 from panecho_client._files import FoundFiles, find_files
+from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, ignore_progress
@@ -22,7 +23,7 @@ from panecho_client._transport.base import Transport
 from panecho_client.outputs.png import as_pngs
 from panecho_client.outputs.study_files import Outputs
 from panecho_client.outputs.terminal import make_console, render_report
-from panecho_client.sources.grouping import count_studies
+from panecho_client.sources.grouping import count_studies, read_known_headers
 
 STDOUT = Path("-")
 
@@ -46,8 +47,8 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
     written = replace(files, json=None) if files.json == STDOUT else files
     connection, found = server.connection, find_files(paths)
     tell_left_out(messages, found)
-    if not report.one_study:
-        _require_one_study(found)
+    headers = () if report.one_study else read_known_headers(found.files)
+    _require_one_study(headers)
     transport = open_local(server, messages)
     with (
         PanEcho(connection, concurrency=server.concurrency, transport=transport) as panecho,
@@ -57,7 +58,9 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
         frames = _key_frames(panecho, study, request) if files.html and request.key_frames else None
     identity = None
     if written.name_study:
-        identity = identify(study, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key)
+        identity = identify(
+            study, headers=headers, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key
+        )
     written.write(study, identity, key_frames=frames)
     if files.json == STDOUT:
         print(study.to_json())
@@ -92,9 +95,9 @@ def tell_left_out(messages: Console, found: FoundFiles) -> None:
         messages.print(f"left out {count} file{'s' if count > 1 else ''}: {reason}", markup=False)
 
 
-def _require_one_study(found: FoundFiles) -> None:
+def _require_one_study(headers: Iterable[SopInstance]) -> None:
     """Refuse to mix what may be several patients; without pydicom there is no telling."""
-    count = count_studies(found.files)
+    count = count_studies(headers)
     if count > 1:
         raise RequestError(
             f"these files are of {count} studies (StudyInstanceUID); predict each study with --output FOLDER, or take "

@@ -36,7 +36,7 @@ def index(*paths: Annotated[Path, Parameter(required=True)], output: Annotated[P
     written = write_index(output, studies)
     for _ in track(written, "Naming studies", len(studies), console=messages, disable=not messages.is_terminal):
         pass
-    messages.print(f"Studies: {len(studies)}. Files: {sum(map(len, studies))}.")
+    messages.print(f"Studies: {len(studies)}. Files: {sum(len(study.paths) for study in studies)}.")
     print(output)
     return 0
 

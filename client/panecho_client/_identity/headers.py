@@ -1,25 +1,30 @@
-"""What the header of a file says about whose it is. Only named elements are read; nothing is decoded."""
+"""Reads the patient, study, series and instance identifiers from a DICOM header. Nothing is decoded."""
 
-import hashlib
 import io
 import re
-import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from panecho_client._exceptions import FilesError
+from panecho_client._file_bytes import read_start, sha256_of
 from panecho_client._identity.optional_packages import needs_reports_extra, quiet_pydicom
-from panecho_client._zip_files import archive_of, member_size, read_member
 
 if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.tag import BaseTag
 
-__all__ = ["VALID_UID", "SopInstance", "looks_like_dicom", "read_header", "read_sop_instance"]
+__all__ = [
+    "VALID_UID",
+    "SopInstance",
+    "looks_like_dicom",
+    "read_header",
+    "read_headers",
+    "read_start_and_header",
+    "with_content",
+]
 
 # The elements read lie before the pixels: nearly always within the first size, and no header comes near the second.
 HEADER_BYTES = (1 << 16, 4 << 20)
@@ -51,15 +56,15 @@ SIZES = {"rows": "Rows", "columns": "Columns"}
 
 @dataclass(frozen=True, kw_only=True)
 class SopInstance:
-    """One file of a study and the identifiers in its header; None where it is no DICOM or lacks one.
+    """One file of a study and the identifiers in its header; None where the file is not DICOM or lacks one.
 
     Attributes:
         path: The file.
-        content: SHA-256 of a file that has no SOP SopInstance UID, as hexadecimal digits; else None.
-        sop_instance_uid: UID of the file, as all ``…_uid`` a sequence of numbers and dots.
+        content: SHA-256 of the whole file in hexadecimal digits, if it was hashed; see ``with_content``.
+        sop_instance_uid: UID of the file; every ``…_uid`` is a sequence of numbers and dots.
         sop_class_uid: Kind of DICOM object.
-        series_instance_uid: Series that it belongs to.
-        study_instance_uid: Study that it belongs to.
+        series_instance_uid: UID of the series.
+        study_instance_uid: UID of the study.
         patient_id: The institution's number of the patient.
         patient_name: ``Family^Given``.
         patient_birth_date: ``YYYYMMDD``.
@@ -92,102 +97,91 @@ class SopInstance:
     columns: int | None = None
 
 
-def read_sop_instance(path: Path) -> SopInstance:
-    """Read the identifiers of a file, or of a member of a ZIP archive (``study.zip/IM0001``).
+def read_header(path: Path) -> SopInstance:
+    """Read the identifiers of a file, or of a member of a ZIP file (``study.zip/IM0001``).
 
     Example:
-        >>> read_sop_instance(Path("study/a.dcm")).study_instance_uid
+        >>> read_header(Path("study/a.dcm")).study_instance_uid
         '1.2.840.113619.2.1'
 
     Raises:
-        FilesError: The file cannot be read. One that is no DICOM, or is damaged, is not an error.
+        FilesError: The file cannot be read. A file that is not DICOM, or is damaged, is not an error.
         RequestError: The extra ``reports`` is not installed.
     """
-    _, found = read_header(path)
-    with _readable(path):
-        content = None if found.get("sop_instance_uid") else _digest(path)
-    texts = {name: text for name, text in found.items() if name not in SIZES}
-    sizes = {name: int(text) for name, text in found.items() if name in SIZES and text.isdecimal()}
-    return SopInstance(path=path, content=content, **texts, **sizes)  # type: ignore[arg-type]  # the keys keep them apart
+    return read_start_and_header(path)[1]
 
 
-def read_header(path: Path) -> tuple[bytes, dict[str, str]]:
-    """Read the beginning of a file, and no more of it than holds the header.
-
-    Returns:
-        At most 4 MiB; and by attribute of ``SopInstance`` the elements that it has, none where it is no DICOM.
+def read_headers(files: Iterable[Path]) -> tuple[SopInstance, ...]:
+    """Read the identifiers of files; a file that cannot be read has its path alone.
 
     Raises:
-        FilesError, RequestError: As ``read_sop_instance``.
+        RequestError: The extra ``reports`` is not installed.
     """
+    return tuple(_header_or_path(path) for path in files)
+
+
+def read_start_and_header(path: Path) -> tuple[bytes, SopInstance]:
+    """Read the identifiers, and return the start of the file, at most 4 MiB, too; errors as ``read_header``."""
     with needs_reports_extra():
         import pydicom  # noqa: F401, PLC0415 - part of an extra
-    with _readable(path):
-        for size in HEADER_BYTES:
-            head = _head(path, size)
-            found, complete = _elements(head)
-            if complete or len(head) < size:
-                break
-    return head, found
+    for size in HEADER_BYTES:
+        start = read_start(path, size)
+        found, complete = _elements(start)
+        if complete or len(start) < size:
+            break
+    texts = {name: text for name, text in found.items() if name not in SIZES}
+    sizes = {name: int(text) for name, text in found.items() if name in SIZES and text.isdecimal()}
+    return start, SopInstance(path=path, **texts, **sizes)  # type: ignore[arg-type]  # the keys keep them apart
 
 
-def looks_like_dicom(head: bytes) -> bool:
-    """Tell whether a file that begins so can be DICOM; some are written without a preamble."""
-    return head[128:132] == b"DICM" or head[:2] in (b"\x02\0", b"\x08\0")
+def with_content(header: SopInstance) -> SopInstance:
+    """Return the header with the SHA-256 of its file if the file needs it for a name: it has no SOP Instance UID.
 
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
+    The file is read whole. One that cannot be read, or that is hashed already, is returned as it is.
+    """
+    if header.content or header.sop_instance_uid:
+        return header
     try:
-        yield
-    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise FilesError(f"{path} cannot be read: {reason}.", paths=[path]) from None
+        return replace(header, content=sha256_of(header.path))
+    except FilesError:
+        return header
 
 
-def _head(path: Path, size: int) -> bytes:
-    archive = archive_of(path)
-    if archive is None:
-        with path.open("rb") as opened:
-            return opened.read(size)
-    head = bytearray(min(member_size(archive, path), size))
-    read_member(archive, path, memoryview(head))
-    return bytes(head)
+def looks_like_dicom(start: bytes) -> bool:
+    """Tell whether a file that starts so can be DICOM; some are written without a preamble."""
+    return start[128:132] == b"DICM" or start[:2] in (b"\x02\0", b"\x08\0")
 
 
-def _digest(path: Path) -> str:
-    archive = archive_of(path)
-    if archive is None:
-        with path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    member = bytearray(member_size(archive, path))
-    read_member(archive, path, memoryview(member))
-    return hashlib.sha256(member).hexdigest()
+def _header_or_path(path: Path) -> SopInstance:
+    try:
+        return read_header(path)
+    except FilesError:
+        return SopInstance(path=path)
 
 
-def _elements(head: bytes) -> tuple[dict[str, str], bool]:
+def _elements(start: bytes) -> tuple[dict[str, str], bool]:
     """Return the elements found, and whether no more of them can follow."""
-    if not looks_like_dicom(head):
+    if not looks_like_dicom(start):
         return {}, True
     try:
         with quiet_pydicom():
-            dataset, complete = _parse(head)
+            dataset, complete = _parse(start)
             found = {name: _text(dataset, keyword) for name, keyword in (KEYWORDS | SIZES).items()}
     except Exception:  # noqa: BLE001 - pydicom raises whatever a damaged header leads to
         return {}, False
     named = {name: text for name, text in found.items() if text and (name not in UIDS or VALID_UID.fullmatch(text))}
     # Any bytes can be read as a header without a preamble; only one with the UIDs of an instance is taken for DICOM.
-    known = head[128:132] == b"DICM" or {"sop_instance_uid", "sop_class_uid"} <= named.keys()
+    known = start[128:132] == b"DICM" or {"sop_instance_uid", "sop_class_uid"} <= named.keys()
     return named if known else {}, complete
 
 
-def _parse(head: bytes) -> tuple["Dataset", bool]:
+def _parse(start: bytes) -> tuple["Dataset", bool]:
     from pydicom.filereader import read_partial  # noqa: PLC0415 - part of an extra
     from pydicom.tag import Tag  # noqa: PLC0415 - as above
 
-    if head[132:138] == META_LENGTH and DEFLATED in head[:1024]:
-        start = 144 + int.from_bytes(head[140:144], "little")
-        head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(head[start:], HEADER_BYTES[-1])
+    if start[132:138] == META_LENGTH and DEFLATED in start[:1024]:
+        end_of_meta = 144 + int.from_bytes(start[140:144], "little")
+        start = zlib.decompressobj(-zlib.MAX_WBITS).decompress(start[end_of_meta:], HEADER_BYTES[-1])
     stopped = False
 
     def is_past_all(tag: int, _vr: str | None, _length: int) -> bool:
@@ -197,7 +191,7 @@ def _parse(head: bytes) -> tuple["Dataset", bool]:
         return stopped
 
     tags: list[BaseTag | int] = [Tag(keyword) for keyword in (*KEYWORDS.values(), *SIZES.values())]
-    dataset = read_partial(io.BytesIO(head), stop_when=is_past_all, force=True, specific_tags=tags)
+    dataset = read_partial(io.BytesIO(start), stop_when=is_past_all, force=True, specific_tags=tags)
     return dataset, stopped
 
 

@@ -1,4 +1,4 @@
-"""Packages that only reports need, imported where they are used."""
+"""Packages that only some outputs need; each is imported where it is used."""
 
 import logging
 import threading
@@ -32,7 +32,7 @@ def needs_reports_extra() -> Iterator[None]:
 def quiet_pydicom() -> Iterator[None]:
     """Keep pydicom from writing header values, which may identify a patient, to warnings and logs.
 
-    Both are the process's: other threads feel it too, and wait here for their turn.
+    Both belong to the whole process: other threads are affected too, and wait here for their turn.
     """
     from pydicom.config import disable_value_validation  # noqa: PLC0415 - part of an extra
 

@@ -1,20 +1,20 @@
-"""Pseudonyms: names that stand for identifiers and do not tell them."""
+"""Pseudonyms: names that stand for identifiers and do not reveal them."""
 
 import hashlib
 import hmac
 
 
 def study_name(uid: str, *, include_identifiers: bool = False, pseudonym_key: bytes = b"") -> str:
-    """Return what ``StudyIdentity.study`` is of files of this Study SopInstance UID, before any of them is there."""
+    """Return the name that ``StudyIdentity.study`` gives to files of this Study Instance UID, before they are read."""
     return uid if include_identifiers else pseudonym(uid, kind="study", pseudonym_key=pseudonym_key)
 
 
 def pseudonym(value: str, *, kind: str, pseudonym_key: bytes = b"") -> str:
     """Return a name that stands for ``value``: the same in every run, another for every other value.
 
-    It is the first 64 bits of an HMAC-SHA256. Without a ``pseudonym_key`` everybody who knows a value, or can try all
-    of them (patient numbers are short), can compute its pseudonym and so recognise it. With one only those who hold
-    the key can; keep it out of the outputs, and use the same one wherever pseudonyms have to agree.
+    It is the first 64 bits of an HMAC-SHA256. Without a ``pseudonym_key`` anyone who knows a value, or can try all
+    values (patient numbers are short), can compute its pseudonym and so recognise it. With a key only its holders can;
+    keep it out of the outputs, and use the same one wherever pseudonyms have to agree.
 
     Example:
         >>> pseudonym("1.2.840.113619.2.1", kind="study")
@@ -24,7 +24,7 @@ def pseudonym(value: str, *, kind: str, pseudonym_key: bytes = b"") -> str:
 
 
 def pseudonymous_uid(value: str, *, pseudonym_key: bytes = b"") -> str:
-    """Return a DICOM UID that stands for a UID, as ``pseudonym`` does: below 2.25, where any 128-bit number may."""
+    """Return a DICOM UID that stands for a UID, as ``pseudonym`` does; under 2.25 any 128-bit number is valid."""
     return f"2.25.{int.from_bytes(_digest(value, 'uid', pseudonym_key)[:16])}"
 
 

@@ -1,4 +1,4 @@
-"""What a study and its files are called in outputs: by their identifiers when asked for, else by pseudonyms.
+"""Names of a study and its files in outputs: identifiers on request, pseudonyms otherwise.
 
 Every output takes a ``StudyIdentity`` and nothing else that could identify, so this is the one place that decides.
 """
@@ -10,32 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from panecho_client._exceptions import FilesError
 from panecho_client._files import shown_path
-from panecho_client._identity.headers import SopInstance, read_sop_instance
+from panecho_client._identity.headers import SopInstance, read_header, read_headers, with_content
 from panecho_client._identity.pseudonyms import pseudonym, pseudonymous_uid, study_name
 from panecho_client._results import StudyResult
 
-__all__ = [
-    "FileIdentity",
-    "SopInstance",
-    "StudyIdentity",
-    "identify",
-    "identify_files",
-    "pseudonym",
-    "pseudonymous_uid",
-    "read_sop_instance",
-    "study_name",
-]
+__all__ = ["FileIdentity", "StudyIdentity", "identify", "identify_files"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileIdentity:
-    """What a file is called in outputs.
+    """Name and identifiers of a file in outputs.
 
     Attributes:
         name: Path, or pseudonym such as ``video-3f9a1c7be02d4f58``.
-        sop_instance_uid: UID, or the UID that stands for it; None where the file has none. So are the next three.
+        sop_instance_uid: UID, or the UID that stands for it; None where the file has none. The next three likewise.
         sop_class_uid: Kind of DICOM object; it identifies nobody and is never replaced.
         series_instance_uid: UID of the series.
         study_instance_uid: UID of the study.
@@ -53,26 +42,26 @@ class FileIdentity:
 
     @property
     def is_reference(self) -> bool:
-        """Whether it has every UID with which a DICOM object refers to another."""
+        """Whether it has every UID that a DICOM object needs to refer to it."""
         uids = (self.sop_class_uid, self.sop_instance_uid, self.series_instance_uid, self.study_instance_uid)
         return None not in uids
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyIdentity:
-    """What a study and its files are called in outputs.
+    """Names and identifiers of a study and its files in outputs.
 
     Example:
-        >>> identity = StudyIdentity.of(map(read_sop_instance, files))
+        >>> identity = StudyIdentity.of(study.headers)
         >>> identity.study, identity.files[0].name
         ('study-5b0c1f3f4a2e9d10', 'video-3f9a1c7be02d4f58')
 
     Attributes:
-        study: Study SopInstance UID, or pseudonym such as ``study-5b0c1f3f4a2e9d10``.
+        study: Study Instance UID, or pseudonym such as ``study-5b0c1f3f4a2e9d10``.
         study_instance_uid: UID of the study, or the UID that stands for it; None where no file has one.
         patient: Patient ID, or pseudonym; None where no file names a patient.
-        identified: Whether this holds identifiers; without, everything below but ``patient_sex`` is None.
-        study_count: Studies that the files come from; above 1 they were mixed.
+        identified: Whether this holds identifiers; if not, everything below except ``patient_sex`` is None.
+        study_count: Number of studies that the files come from; above 1 they were mixed.
         files: One per file, in the order given.
         patient_sex: ``F``, ``M`` or ``O``: reference ranges need it, and it alone identifies nobody.
         patient_name: ``Family^Given``.
@@ -101,44 +90,45 @@ class StudyIdentity:
 
     @classmethod
     def of(
-        cls, instances: Iterable[SopInstance], *, include_identifiers: bool = False, pseudonym_key: bytes = b""
+        cls, headers: Iterable[SopInstance], *, include_identifiers: bool = False, pseudonym_key: bytes = b""
     ) -> Self:
         """Return the identity of the study that these files are.
 
-        Files of several studies are named after the study that most of them belong to.
+        Files of several studies are named after the study that most of them belong to. A file without identifiers that
+        was not hashed (``with_content``) is known by its path.
 
         Args:
-            instances: The study's files, in the order of ``StudyResult.videos``.
-            include_identifiers: Whether outputs may hold what is in the headers, and paths.
+            headers: The study's files, in the order of ``StudyResult.videos``.
+            include_identifiers: Whether outputs may hold paths and what the headers say.
             pseudonym_key: Key of the pseudonyms; see ``pseudonym``.
         """
-        instances = tuple(instances)
+        headers = tuple(headers)
         if include_identifiers:
-            return cls._identified(instances)
-        study, members = _main_study(instances)
-        patient = next((instance.patient_id for instance in members if instance.patient_id), None)
+            return cls._identified(headers)
+        study, members = _main_study(headers)
+        patient = next((header.patient_id for header in members if header.patient_id), None)
         return cls(
             study=study_name(study, pseudonym_key=pseudonym_key),
             study_instance_uid=pseudonymous_uid(study, pseudonym_key=pseudonym_key) if members else None,
             patient=pseudonym(patient, kind="patient", pseudonym_key=pseudonym_key) if patient else None,
             identified=False,
-            study_count=_count_studies(instances),
-            files=tuple(_pseudonymous(instance, pseudonym_key) for instance in instances),
+            study_count=_count_studies(headers),
+            files=tuple(_pseudonymous(header, pseudonym_key) for header in headers),
             patient_sex=_sex(members),
         )
 
     @classmethod
-    def _identified(cls, instances: Sequence[SopInstance]) -> Self:
-        study, members = _main_study(instances)
-        # Study and patient say the same in every file of a study; of the first, should they not.
+    def _identified(cls, headers: Sequence[SopInstance]) -> Self:
+        study, members = _main_study(headers)
+        # Every file of a study should say the same about study and patient; the first file counts if not.
         first = next(iter(members), SopInstance(path=Path()))
         return cls(
             study=study,
             study_instance_uid=first.study_instance_uid,
             patient=first.patient_id,
             identified=True,
-            study_count=_count_studies(instances),
-            files=tuple(_named(instance, shown_path(instance.path)) for instance in instances),
+            study_count=_count_studies(headers),
+            files=tuple(_named(header, shown_path(header.path)) for header in headers),
             patient_sex=_sex(members),
             patient_name=first.patient_name,
             patient_birth_date=first.patient_birth_date,
@@ -150,82 +140,88 @@ class StudyIdentity:
         )
 
 
-def identify(study: StudyResult, *, include_identifiers: bool = False, pseudonym_key: bytes = b"") -> StudyIdentity:
-    """Read the headers of a study's files and return its identity.
+def identify(
+    study: StudyResult,
+    *,
+    headers: Iterable[SopInstance] = (),
+    include_identifiers: bool = False,
+    pseudonym_key: bytes = b"",
+) -> StudyIdentity:
+    """Return the identity of a study that was predicted.
 
-    Arguments as of ``StudyIdentity.of``, errors as of ``read_sop_instance``.
+    Args:
+        study: The study.
+        headers: Headers that were read before, such as ``LocalStudy.headers``; those of other files are read now.
+        include_identifiers: See ``StudyIdentity.of``.
+        pseudonym_key: See ``StudyIdentity.of``.
 
     Example:
         >>> identify(panecho.predict_study("study/")).study
         'study-5b0c1f3f4a2e9d10'
+
+    Raises:
+        FilesError: A file cannot be read.
+        RequestError: The extra ``reports`` is not installed.
     """
-    instances = [read_sop_instance(video.path) for video in study.videos]
-    return StudyIdentity.of(instances, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key)
+    known = {header.path: header for header in headers}
+    files = [known.get(video.path) or read_header(video.path) for video in study.videos]
+    return StudyIdentity.of(
+        map(with_content, files), include_identifiers=include_identifiers, pseudonym_key=pseudonym_key
+    )
 
 
 def identify_files(
     files: Iterable[Path], *, include_identifiers: bool = False, pseudonym_key: bytes = b""
 ) -> StudyIdentity:
-    """Return the identity of a study that was not predicted; a file that cannot be read is known by its path alone.
+    """Return the identity of files that were not predicted; a file that cannot be read is known by its path alone.
 
     Arguments as of ``StudyIdentity.of``.
-
-    Example:
-        >>> identify_files([Path("study/a.dcm"), Path("study/gone.dcm")]).files[1].name
-        'video-53a0c1d1a1b4f6e2'
 
     Raises:
         RequestError: The extra ``reports`` is not installed.
     """
-    instances = map(_instance_or_path, files)
-    return StudyIdentity.of(instances, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key)
+    headers = map(with_content, read_headers(files))
+    return StudyIdentity.of(headers, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key)
 
 
-def _instance_or_path(path: Path) -> SopInstance:
-    try:
-        return read_sop_instance(path)
-    except FilesError:
-        return SopInstance(path=path)
-
-
-def _main_study(instances: Sequence[SopInstance]) -> tuple[str, list[SopInstance]]:
-    """Return what names the study, and its files: its UID, or what its files hold where none has one."""
-    uids = Counter(instance.study_instance_uid for instance in instances if instance.study_instance_uid)
+def _main_study(headers: Sequence[SopInstance]) -> tuple[str, list[SopInstance]]:
+    """Return what names the study, and its files: its UID, or the files' contents where none has a UID."""
+    uids = Counter(header.study_instance_uid for header in headers if header.study_instance_uid)
     if not uids:
-        contents = sorted(instance.content or str(instance.path) for instance in instances)
+        contents = sorted(header.content or str(header.path) for header in headers)
         return hashlib.sha256("\n".join(contents).encode(errors="surrogateescape")).hexdigest(), []
     ((study, _),) = uids.most_common(1)
-    return study, [instance for instance in instances if instance.study_instance_uid == study]
+    return study, [header for header in headers if header.study_instance_uid == study]
 
 
-def _count_studies(instances: Sequence[SopInstance]) -> int:
-    return len({instance.study_instance_uid for instance in instances} - {None}) or 1
+def _count_studies(headers: Sequence[SopInstance]) -> int:
+    return len({header.study_instance_uid for header in headers} - {None}) or 1
 
 
-def _sex(instances: Iterable[SopInstance]) -> str | None:
-    found = {instance.patient_sex for instance in instances} & {"F", "M", "O"}
+def _sex(headers: Iterable[SopInstance]) -> str | None:
+    found = {header.patient_sex for header in headers} & {"F", "M", "O"}
     return found.pop() if len(found) == 1 else None
 
 
-def _pseudonymous(instance: SopInstance, pseudonym_key: bytes) -> FileIdentity:
-    source = instance.sop_instance_uid or instance.content or shown_path(instance.path)
-    uids = (instance.sop_instance_uid, instance.series_instance_uid, instance.study_instance_uid)
+def _pseudonymous(header: SopInstance, pseudonym_key: bytes) -> FileIdentity:
+    source = header.sop_instance_uid or header.content or shown_path(header.path)
+    uids = (header.sop_instance_uid, header.series_instance_uid, header.study_instance_uid)
     sop, series, study = (pseudonymous_uid(uid, pseudonym_key=pseudonym_key) if uid else None for uid in uids)
     return replace(
-        _named(instance, pseudonym(source, kind="video", pseudonym_key=pseudonym_key)),
+        _named(header, pseudonym(source, kind="video", pseudonym_key=pseudonym_key)),
         sop_instance_uid=sop,
         series_instance_uid=series,
         study_instance_uid=study,
     )
 
 
-def _named(instance: SopInstance, name: str) -> FileIdentity:
+def _named(header: SopInstance, name: str) -> FileIdentity:
     return FileIdentity(
         name=name,
-        sop_instance_uid=instance.sop_instance_uid,
-        sop_class_uid=instance.sop_class_uid,
-        series_instance_uid=instance.series_instance_uid,
-        study_instance_uid=instance.study_instance_uid,
-        rows=instance.rows,
-        columns=instance.columns,
+        sop_instance_uid=header.sop_instance_uid,
+        sop_class_uid=header.sop_class_uid,
+        series_instance_uid=header.series_instance_uid,
+        study_instance_uid=header.study_instance_uid,
+        rows=header.rows,
+        columns=header.columns,
     )

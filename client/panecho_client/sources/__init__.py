@@ -1,9 +1,10 @@
-"""Where studies come from: which files make one, and DICOMweb servers. See docs/guide/sources.md.
+"""Finds studies: sorts files into studies, and fetches studies from a DICOMweb server. See docs/guide/sources.md.
 
-Telling studies apart needs the extra ``reports``, DICOMweb the extra ``dicomweb``.
+Sorting files needs the extra ``reports``, DICOMweb the extra ``dicomweb``.
 """
 
 from panecho_client.sources.dicomweb import DicomWeb, RemoteStudy
 from panecho_client.sources.grouping import group_studies
+from panecho_client.sources.local_study import LocalStudy
 
-__all__ = ["DicomWeb", "RemoteStudy", "group_studies"]
+__all__ = ["DicomWeb", "LocalStudy", "RemoteStudy", "group_studies"]

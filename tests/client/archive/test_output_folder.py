@@ -11,6 +11,7 @@ from pydicom import dcmread
 from panecho_client import FilesError, RequestError, StudyResult
 from panecho_client._archive.output_folder import OutputFolder
 from panecho_client._description import Description
+from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.pseudonyms import study_name
 from panecho_client._identity.study_identity import identify_files
 from panecho_client.outputs.tables import LONG_COLUMNS, read_csv, wide_columns
@@ -113,7 +114,7 @@ def test_no_identifier_is_written_unasked(make_study: MakeStudy, tmp_path: Path,
     run(output, studies)
     gone = tmp_path / PATIENT / "gone"
     for name in ("study-1", None):
-        output.fail(name, [gone], FilesError(f"{gone} cannot be read.", paths=[gone]))
+        output.fail(name, [SopInstance(path=gone)], FilesError(f"{gone} cannot be read.", paths=[gone]))
     output.finish()
     everything = b"\n".join(
         name.encode() + b"\n" + data for name, data in content(output.path).items() if name != "predictions.parquet"
@@ -129,7 +130,7 @@ def test_identifiers_are_written_when_asked_for(make_study: MakeStudy, tmp_path:
     output, study = OutputFolder(tmp_path / "results", include_identifiers=True), make_study(1)
     run(output, [study])
     path = paths_of(study)[0]
-    output.fail("1.2.3", [path], FilesError(f"{path} cannot be read.", paths=[path]))
+    output.fail("1.2.3", [SopInstance(path=path)], FilesError(f"{path} cannot be read.", paths=[path]))
     output.finish()
     assert [study.name for study in output.path.glob("studies/*")] == [f"{ROOT}.1"]
     assert str(path).encode() in (output.path / "predictions.csv").read_bytes()

@@ -14,6 +14,7 @@ import pytest
 
 from panecho_client import FilesError, RequestError, ServerError
 from panecho_client._archive.output_folder import OutputFolder
+from panecho_client._identity.headers import read_headers
 from panecho_client._identity.study_identity import identify_files
 from support.output_runs import SETTINGS, MakeStudy, content, paths_of, run, write
 
@@ -147,7 +148,7 @@ def test_failures_are_of_the_last_run_and_without_a_result(make_study: MakeStudy
     output.prepare(resume=False, settings=SETTINGS)
     names = [output.claim(identify_files(paths_of(study)).study) for study in studies]
     for name, study in zip(names, studies, strict=True):
-        output.fail(name, paths_of(study), ServerError("it failed."))
+        output.fail(name, read_headers(paths_of(study)), ServerError("it failed."))
     output.finish()
     assert [failure.study for failure in output.failures] == sorted(names)
     assert [path.name for path in output.tables] == ["failures.csv"]

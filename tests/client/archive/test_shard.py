@@ -13,7 +13,9 @@ from panecho_client import FilesError, ServerError, StudyResult
 from panecho_client._archive.output_folder import OutputFolder
 from panecho_client._archive.shard import Shard, read_index, write_index
 from panecho_client._archive.shard_merge import find_parts, merge, note_finished
-from panecho_client._archive.study_source import LocalStudy
+from panecho_client._archive.study_source import StudyInFiles, StudySource
+from panecho_client._identity.headers import SopInstance
+from panecho_client.sources import LocalStudy
 from support.output_runs import SETTINGS, MakeStudy, paths_of
 
 
@@ -35,6 +37,10 @@ def test_what_is_no_shard(text: str) -> None:
     assert str(Shard.parse("2/3")) == "2/3"
 
 
+def paths(sources: list[StudySource]) -> list[tuple[Path, ...]]:
+    return [source.study.paths for source in sources if isinstance(source, StudyInFiles)]
+
+
 def test_an_index_gives_back_the_studies(make_study: MakeStudy, tmp_path: Path) -> None:
     studies = [tuple(paths_of(make_study(number))) for number in range(6)]
     odd = tmp_path / os.fsdecode(b'odd, "\xff\n') / "a.avi"
@@ -44,15 +50,15 @@ def test_an_index_gives_back_the_studies(make_study: MakeStudy, tmp_path: Path) 
     twin.write_bytes(odd.read_bytes())
     studies += [(odd,), (twin,)]  # two studies of one name
     index = tmp_path / "index.csv"
-    assert list(write_index(index, studies)) == list(range(1, 9))
-    assert read_index(index) == [LocalStudy(paths=study) for study in studies]
+    assert list(write_index(index, map(LocalStudy, studies))) == list(range(1, 9))
+    assert paths(read_index(index)) == studies
     shards = [Shard(index, 3) for index in range(3)]
-    parts = [read_index(index, shard) for shard in shards]
-    assert parts == [shard.take(read_index(index)) for shard in shards]
+    parts = [paths(read_index(index, shard)) for shard in shards]
+    assert parts == [paths(shard.take(read_index(index))) for shard in shards]
     assert sum(map(len, parts)) == len(studies)
     assert sum(map(bool, parts)) > 1
-    assert {source.paths for part in parts for source in part if isinstance(source, LocalStudy)} == set(studies)
-    assert any(LocalStudy(paths=(odd,)) in part and LocalStudy(paths=(twin,)) in part for part in parts)
+    assert {study for part in parts for study in part} == set(studies)
+    assert any((odd,) in part and (twin,) in part for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,7 @@ def test_an_index_gives_back_the_studies(make_study: MakeStudy, tmp_path: Path) 
 )
 def test_what_is_no_index(content: str, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(content)
-    with pytest.raises(FilesError, match=r"m\.csv is no index; write it again: panecho index"):
+    with pytest.raises(FilesError, match=r"m\.csv is not an index, or is damaged; write it again: panecho index"):
         read_index(tmp_path / "m.csv")
 
 
@@ -101,7 +107,9 @@ def write_run(folder: Path, studies: dict[str, StudyResult], *, failed: bool, sh
     for name, study in reversed(studies.items()):
         output.write(output.claim(name), study)
     if failed:
-        output.fail("study-gone", [folder / "gone.dcm"], ServerError("the model failed", code="INTERNAL"))
+        output.fail(
+            "study-gone", [SopInstance(path=folder / "gone.dcm")], ServerError("the model failed", code="INTERNAL")
+        )
     output.finish()
     return folder
 

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from panecho_client import FilesError, PanEchoError, RequestError, ServerError, StudyResult
 from panecho_client._archive.joined_tables import Failure
 from panecho_client._description import VERSION, Description
-from panecho_client._files import read_files
+from panecho_client._file_bytes import read_files
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._responses import build_study
@@ -192,12 +192,18 @@ def raised_by(path: Path) -> PanEchoError:
     return caught.value
 
 
+def headers_of(error: PanEchoError) -> list[SopInstance]:
+    return [SopInstance(path=path) for path in error.paths]
+
+
 def test_failures_name_no_file_unasked(tmp_path: Path) -> None:
     errors = list(errors_about(tmp_path / "DOE^JANE"))
     assert "JANE'S/IM0001\"" in str(errors[4])
     for error in errors:
-        assert "JANE" in repr(Failure.of("1.2.3", error.paths, error, include_identifiers=True, pseudonym_key=b""))
-        failure = Failure.of("study-1", error.paths, error, include_identifiers=False, pseudonym_key=b"")
+        assert "JANE" in repr(
+            Failure.of("1.2.3", headers_of(error), error, include_identifiers=True, pseudonym_key=b"")
+        )
+        failure = Failure.of("study-1", headers_of(error), error, include_identifiers=False, pseudonym_key=b"")
         assert not [text for text in ("JANE", "IM0001", "gone", tmp_path.name) if text in repr(failure)]
         assert failure.files.startswith("video-")
     failure = Failure.of(None, [], errors[0], include_identifiers=False, pseudonym_key=b"")
@@ -208,5 +214,5 @@ def test_failures_name_no_file_unasked(tmp_path: Path) -> None:
 
 def test_a_bare_name_is_replaced_as_a_word() -> None:
     error = ServerError("a is damaged, as a video can be", paths=[Path("a")])
-    failure = Failure.of("study-1", error.paths, error, include_identifiers=False, pseudonym_key=b"")
+    failure = Failure.of("study-1", headers_of(error), error, include_identifiers=False, pseudonym_key=b"")
     assert failure.reason == f"{failure.files} is damaged, as {failure.files} video can be"

@@ -14,15 +14,15 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from panecho_client import RequestError, find_files
-from panecho_client._identity.study_identity import StudyIdentity, read_sop_instance
-from panecho_client.sources.grouping import count_studies, group_studies
+from panecho_client.sources import LocalStudy, group_studies
+from panecho_client.sources.grouping import count_studies, read_known_headers
 
 AVI = b"RIFF\0\0\0\0AVI LIST"
 ULTRASOUND_CINE = "1.2.840.10008.5.1.4.1.1.3.1"
 MP4 = b"\0\0\0\x18ftypmp42"
 
 Write = Callable[..., Path]
-Groups = tuple[tuple[Path, ...], ...]
+Groups = tuple[LocalStudy, ...]
 
 
 def dicom(
@@ -58,7 +58,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def names(studies: Groups) -> list[list[str]]:
-    return [[path.name for path in study] for study in studies]
+    return [[path.name for path in study.paths] for study in studies]
 
 
 def grouped(root: Path) -> Groups:
@@ -70,14 +70,15 @@ def test_studies_of_one_folder_are_told_apart_in_order(write: Write, tmp_path: P
         write(name, dicom(uid))
     studies = grouped(tmp_path)
     assert names(studies) == [["a", "c"], ["b"]]
-    assert studies == grouped(tmp_path)
+    assert [[header.path for header in study.headers] for study in studies] == [[*study.paths] for study in studies]
 
 
 def test_studies_are_counted_by_their_uids(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [write("a", dicom("1.2.1")), write("b", dicom("1.2.1")), write("c", dicom("1.2.2")), write("d.avi", AVI)]
-    assert [count_studies(files[:count]) for count in range(5)] == [0, 1, 1, 2, 2]
+    headers = read_known_headers(files)
+    assert [count_studies(headers[:count]) for count in range(5)] == [0, 1, 1, 2, 2]
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    assert count_studies(files) == 0
+    assert read_known_headers(files) == ()
     with pytest.raises(RequestError, match="pip install"):
         group_studies(files)
 
@@ -136,7 +137,7 @@ def test_an_archive_is_a_folder(write: Write, tmp_path: Path) -> None:
         for path in sorted((tmp_path / "medium").rglob("*")):
             archive.write(path, path.relative_to(tmp_path / "medium"))
     (study,) = grouped(tmp_path / "a.zip")
-    assert sorted(path.name for path in study) == ["1.avi", "IM1", "IM2", "README.TXT"]
+    assert sorted(path.name for path in study.paths) == ["1.avi", "IM1", "IM2", "README.TXT"]
 
 
 def test_an_archive_without_uids_is_a_study(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_a_file_without_preamble_is_read(write: Write) -> None:
 def test_a_group_has_one_name(write: Write, cine: Path) -> None:
     files = [cine, write("a", dicom("1.2.1")), write("b", dicom("1.2.2")), write("c", dicom("1.2.1"))]
     groups = group_studies(files)
-    identities = [StudyIdentity.of(map(read_sop_instance, group)) for group in groups]
+    identities = [group.identity() for group in groups]
     assert [identity.study_count for identity in identities] == [1, 1, 1]
     assert len({identity.study for identity in identities}) == 3
 
@@ -170,7 +171,7 @@ def test_a_uid_behind_large_elements_is_found_whole(write: Write, size: int) -> 
     for padding in range(size - 40, size + 80, 8):
         group = group_studies([write("a", dicom(long, padding=padding)), write("b", dicom(short))])
         assert names(group) == [["a"], ["b"]]
-        assert read_sop_instance(group[0][0]).study_instance_uid == long
+        assert group[0].headers[0].study_instance_uid == long
 
 
 def test_no_content_raises(write: Write, caplog: pytest.LogCaptureFixture) -> None:
@@ -188,7 +189,7 @@ def test_no_content_raises(write: Write, caplog: pytest.LogCaptureFixture) -> No
     caplog.clear()
     with warnings.catch_warnings(action="error"):
         studies = group_studies(files)
-    assert sum(map(len, studies)) == len(files)
+    assert sum(len(study.paths) for study in studies) == len(files)
     assert "9.8 !" not in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""The client, without asyncio: every call runs on an event loop of its own thread."""
+"""The client, without asyncio: every call runs on an event loop in a separate thread."""
 
 import asyncio
 import threading
@@ -73,6 +73,7 @@ class PanEcho:
         clip_options: ClipOptions | None = None,
         on_error: OnError = "skip",
         embedding: bool = True,
+        key_frames: bool = False,
         batching: Batching = "auto",
         on_progress: OnProgress = ignore_progress,
     ) -> StudyResult:
@@ -84,6 +85,7 @@ class PanEcho:
                 clip_options=clip_options,
                 on_error=on_error,
                 embedding=embedding,
+                key_frames=key_frames,
                 batching=batching,
                 on_progress=on_progress,
             )
@@ -96,15 +98,15 @@ class PanEcho:
         clip_options: ClipOptions | None = None,
         on_progress: OnProgress = ignore_progress,
     ) -> dict[Path, NDArray[np.float32] | str]:
-        """Return the embedding of each video, FP32 [768], or the status of one without; see ``AsyncPanEcho.embed``."""
+        """Return the embedding of each video, FP32 [768]; see ``AsyncPanEcho.embed``."""
         return self._loop.run(lambda: self._client.embed(paths, clip_options=clip_options, on_progress=on_progress))
 
     def predict_clips(self, clips: NDArray[np.generic], *, tasks: str | Iterable[str] | None = None) -> StudyResult:
-        """Predict from the clips of one video that a caller has made; see ``AsyncPanEcho.predict_clips``."""
+        """Predict from clips of one video that the caller has made; see ``AsyncPanEcho.predict_clips``."""
         return self._loop.run(lambda: self._client.predict_clips(clips, tasks=tasks))
 
     def embed_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what the image encoder makes of single frames, FP32 [N, 768]; see ``AsyncPanEcho.embed_frames``."""
+        """Return the image encoder's features of single frames, FP32 [N, 768]; see ``AsyncPanEcho.embed_frames``."""
         return self._loop.run(lambda: self._client.embed_frames(frames))
 
     def key_frames(
@@ -142,7 +144,7 @@ class _Loop:
         return self._loop.is_closed()
 
     def run(self, call: Call[T]) -> T:
-        """Run to the end; an interrupt of the caller, such as Ctrl-C, cancels what runs."""
+        """Run a call to its end; an interrupt of the caller, such as Ctrl-C, cancels it."""
         if self.closed:
             raise RequestError(CLOSED)
         answer: Future[T] = Future()
@@ -154,14 +156,14 @@ class _Loop:
             raise
 
     def close(self, last: Call[None]) -> None:
-        """Cancel what an interrupted caller has left running, run ``last``, and end the thread."""
+        """Cancel calls that an interrupted caller has left running, run ``last``, and end the thread."""
         self.run(lambda: _alone(last))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def _start(self, call: Call[T], answer: Future[T]) -> None:
-        """Run in the loop's thread, where no interrupt comes between the making of a coroutine and its start."""
+        """Start a call in the loop's thread: no interrupt comes there between making a coroutine and starting it."""
         task = self._loop.create_task(call())
         task.add_done_callback(lambda done: _hand_over(done, answer))
         answer.add_done_callback(lambda _: self._loop.call_soon_threadsafe(task.cancel))
@@ -169,7 +171,7 @@ class _Loop:
 
 def _hand_over(task: asyncio.Task[T], answer: Future[T]) -> None:
     error = RequestError(CLOSED) if task.cancelled() else task.exception()
-    with suppress(InvalidStateError):  # nobody waits any more
+    with suppress(InvalidStateError):  # nobody waits any longer
         if error is None:
             answer.set_result(task.result())
         else:

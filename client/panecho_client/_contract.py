@@ -14,6 +14,27 @@ IMAGE_ENCODER = "image_encoder"
 MODELS = (PREPROCESSING, BACKBONE, POSTPROCESSING, ENSEMBLE)
 """The models that make a PanEcho server; ``image_encoder`` is loaded on demand."""
 
+VIDEO_BYTES = "video_bytes"
+VIDEO_SIZES = "video_sizes"
+VIDEO_STATUS = "video_status"
+CLIPS = "clips"
+LOGITS = "logits"
+CLIP_EMBEDDING = "clip_embedding"
+CLIP_VIDEO = "clip_video"
+CLIP_LOGITS = "clip_logits"
+EMBEDDING = "embedding"
+KEY_FRAME = "key_frame"
+FRAMES = "frames"
+FRAME_EMBEDDING = "frame_embedding"
+
+NUM_CLIPS = "num_clips"
+CLIP_LENGTH = "clip_length"
+ON_ERROR = "on_error"
+KEY_FRAMES = "key_frames"
+
+OK = "ok"
+"""The status of a video that is part of its study."""
+
 FRAME_SIZE = 224
 """Height and width of a clip's frames in pixels."""
 
@@ -24,5 +45,13 @@ EMBEDDING_SIZE = 768
 MAX_MESSAGE_BYTES = 2**31 - 1
 MAX_STUDY_BYTES = MAX_MESSAGE_BYTES - 2**20
 
+CLIPS_PER_REQUEST = 16
+FRAMES_PER_REQUEST = 64
+
 Parameters: TypeAlias = Mapping[str, int | str]
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+def video_task(key: str) -> str:
+    """Return the name of the output with a task's prediction for each video."""
+    return f"video/{key}"

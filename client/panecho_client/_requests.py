@@ -1,4 +1,4 @@
-"""The requests of one study, and what comes of them: all the logic that needs no server."""
+"""Decides how a study is sent and joins the answers: all the logic that needs no server."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,20 +10,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_client._clip_options import OnError
-from panecho_client._contract import Tensors
+from panecho_client._contract import (
+    CLIP_EMBEDDING,
+    CLIP_LENGTH,
+    CLIP_LOGITS,
+    CLIP_VIDEO,
+    EMBEDDING,
+    EMBEDDING_SIZE,
+    FRAME_SIZE,
+    KEY_FRAME,
+    LOGITS,
+    OK,
+    VIDEO_STATUS,
+    Tensors,
+)
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError, ServerError, UnknownTaskError
 
 Batching = Literal["auto", "whole-study", "per-video"]
 
-# A study of few and small files takes one request: the server decodes its files side by side as well.
+# A study of few and small files takes one request: the server also decodes several files of a request at a time.
 ONE_REQUEST_FILES = 4
 ONE_REQUEST_BYTES = 32 * 2**20
-ONE_REQUEST_CLIPS = 32  # of 64 frames, the most that a clip may have, they are what a server takes by default
+ONE_REQUEST_CLIPS = 32  # of 64 frames, the longest clip, a server takes this many by default
 
 NO_LOGITS = np.empty((0, 0), np.float32)
 
-# How the server says that the only file of a request cannot be used.
+# Rows of ``with_video_rows`` for a video that has none.
+NO_EMBEDDING = np.full(EMBEDDING_SIZE, np.nan, np.float32)
+NO_KEY_FRAME = np.zeros((FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+NO_ROWS: Tensors = {EMBEDDING: NO_EMBEDDING, KEY_FRAME: NO_KEY_FRAME}
+
+# What the server answers if the only file of a request cannot be used.
 _REFUSED = re.compile(
     r"no file of this request could be used: video_sizes\[0\]: (?P<status>[A-Z_0-9]+: .*)$", re.DOTALL
 )
@@ -31,17 +49,18 @@ _REFUSED = re.compile(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VideoAnswer:
-    """What the server said of one video.
+    """The server's answer for one video.
 
     Attributes:
         status: ``ok``, or why there are no clips.
-        logits: FP32 [K, 58], of its clips; [0, 58] where there are none.
-        embedding: FP32 [768], mean over its clips; None when not asked for or none.
+        logits: FP32 [K, 58], of its clips; [0, 0] where there are none, or they were not requested.
+        rows: Outputs that hold a row per video, as far as requested: ``embedding`` FP32 [768], the mean over its clips,
+            and ``key_frame`` UINT8 [224, 224, 3].
     """
 
     status: str
     logits: NDArray[np.float32]
-    embedding: NDArray[np.float32] | None
+    rows: Tensors
 
 
 def choose_tasks(tasks: tuple[Task, ...], keys: str | Iterable[str] | None) -> tuple[Task, ...]:
@@ -64,7 +83,7 @@ def choose_tasks(tasks: tuple[Task, ...], keys: str | Iterable[str] | None) -> t
 
 
 def in_one_request(batching: Batching, sizes: Sequence[int], num_clips: int) -> bool:
-    """Tell whether a study of files of these sizes, so many clips of each, is sent as one request."""
+    """Tell whether a study of files of these sizes, with ``num_clips`` each, is sent as one request."""
     if batching == "auto":
         few = len(sizes) <= ONE_REQUEST_FILES and len(sizes) * num_clips <= ONE_REQUEST_CLIPS
         return few and sum(sizes) <= ONE_REQUEST_BYTES
@@ -72,11 +91,10 @@ def in_one_request(batching: Batching, sizes: Sequence[int], num_clips: int) -> 
 
 
 def video_answer(outputs: Tensors) -> VideoAnswer:
-    """Return what an ensemble request for one video answered."""
-    (status,) = outputs["video_status"]
-    embedding = outputs["embedding"][0].copy() if "embedding" in outputs else None
-    logits = outputs.get("clip_logits", NO_LOGITS)
-    return VideoAnswer(status=status.decode(errors="replace"), logits=logits, embedding=embedding)
+    """Return the answer to a request for one video."""
+    (status,) = outputs[VIDEO_STATUS]
+    rows = {name: outputs[name][0].copy() for name in NO_ROWS if name in outputs}
+    return VideoAnswer(status=status.decode(errors="replace"), logits=outputs.get(CLIP_LOGITS, NO_LOGITS), rows=rows)
 
 
 def refused_status(error: RequestError) -> str | None:
@@ -87,17 +105,12 @@ def refused_status(error: RequestError) -> str | None:
 
 def skipped_video(status: str) -> VideoAnswer:
     """Return the answer for a file that cannot be used."""
-    return VideoAnswer(status=status, logits=NO_LOGITS, embedding=None)
-
-
-def key_frame(outputs: Tensors) -> NDArray[np.uint8]:
-    """Return the first frame of the first clip, UINT8 [224, 224, 3], red first: clips have OpenCV's order."""
-    return np.ascontiguousarray(outputs["clips"][0, 0, :, :, ::-1])
+    return VideoAnswer(status=status, logits=NO_LOGITS, rows={})
 
 
 def recorded(parameters: Mapping[str, int | str], weights: Weights) -> dict[str, int | str]:
-    """Return the parameters of a result: those sent, and the server's choice of what was not."""
-    chosen = {"clip_length": weights.manifest.clip_length} if weights.manifest else {}
+    """Return the parameters of a result: those sent, and the server's defaults for the others."""
+    chosen = {CLIP_LENGTH: weights.manifest.clip_length} if weights.manifest else {}
     return {**chosen, **parameters}
 
 
@@ -108,7 +121,7 @@ class WeightsChangedError(ServerError):
 
 
 def require_same_weights(first: Weights, last: Weights) -> None:
-    """Refuse a study that may have been answered with different weights, or with others than it names.
+    """Refuse a study if its requests may have met different weights.
 
     Raises:
         WeightsChangedError: The server serves other weights now.
@@ -120,12 +133,12 @@ def require_same_weights(first: Weights, last: Weights) -> None:
 
 
 def require_usable(answers: Sequence[VideoAnswer], files: Sequence[Path], on_error: OnError) -> None:
-    """Raise RequestError as the server does for a study in one request, naming the files.
+    """Refuse a study of which files cannot be used, as the server does for a study in one request.
 
     Raises:
         RequestError: No video can be used, or one cannot and ``on_error`` is ``fail``.
     """
-    bad = [index for index, answer in enumerate(answers) if answer.status != "ok"]
+    bad = [index for index, answer in enumerate(answers) if answer.status != OK]
     if len(bad) == len(answers) or (bad and on_error == "fail"):
         named = bad if on_error == "skip" else bad[:1]
         statuses = "; ".join(f"video_sizes[{index}]: {answers[index].status}" for index in named)
@@ -135,20 +148,26 @@ def require_usable(answers: Sequence[VideoAnswer], files: Sequence[Path], on_err
 
 def gathered(answers: Sequence[VideoAnswer]) -> dict[str, NDArray[Any]]:
     """Return the inputs of ``postprocessing`` for all clips of a study."""
-    used = [(index, answer) for index, answer in enumerate(answers) if answer.status == "ok"]
+    used = [(index, answer) for index, answer in enumerate(answers) if answer.status == OK]
     logits = np.concatenate([answer.logits for _, answer in used])
     videos = np.repeat([index for index, _ in used], [len(answer.logits) for _, answer in used])
     return {
-        "logits": logits,
-        "clip_embedding": np.zeros((len(logits), 768), np.float32),  # embeddings come with each video
-        "clip_video": videos.astype(np.int32),
-        "video_status": np.array([answer.status.encode() for answer in answers], dtype=np.object_),
+        LOGITS: logits,
+        CLIP_EMBEDDING: np.zeros((len(logits), EMBEDDING_SIZE), np.float32),  # embeddings come with each video
+        CLIP_VIDEO: videos.astype(np.int32),
+        VIDEO_STATUS: np.array([answer.status.encode() for answer in answers], dtype=np.object_),
     }
 
 
-def with_embeddings(outputs: Mapping[str, NDArray[Any]], answers: Sequence[VideoAnswer]) -> dict[str, NDArray[Any]]:
-    """Return a study's outputs with ``embedding`` [N, 768] of its videos, NaN for one that cannot be used."""
-    rows = [answer.embedding for answer in answers]
-    size = next((len(row) for row in rows if row is not None), 0)
-    missing = np.full(size, np.nan, np.float32)
-    return {**outputs, "embedding": np.stack([missing if row is None else row for row in rows])}
+def with_video_rows(outputs: Tensors, answers: Sequence[VideoAnswer], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return a study's outputs with those that hold a row per video.
+
+    Args:
+        outputs: The study's outputs.
+        answers: One per video.
+        names: ``embedding``, NaN for a video that cannot be used, or ``key_frame``, zeros for such a video.
+    """
+    return {
+        **outputs,
+        **{name: np.stack([answer.rows.get(name, NO_ROWS[name]) for answer in answers]) for name in names},
+    }

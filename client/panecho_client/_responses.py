@@ -1,23 +1,22 @@
-"""From the server's tensors to a study's result."""
+"""Builds a study's result from the server's tensors."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from numpy.typing import NDArray
 
+from panecho_client._contract import EMBEDDING, FRAME_SIZE, KEY_FRAME, OK, VIDEO_STATUS, Tensors, video_task
 from panecho_client._description import VERSION, Task, Weights
 from panecho_client._exceptions import IncompatibleServerError
 from panecho_client._results import Prediction, StudyResult, VideoResult
 
-Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
-
-def output_names(tasks: Sequence[Task], *, embedding: bool) -> list[str]:
+def output_names(tasks: Sequence[Task], *, embedding: bool = False, key_frames: bool = False) -> list[str]:
     """Return the outputs to request for ``build_study``."""
-    names = [name for task in tasks for name in (task.key, f"video/{task.key}")]
-    return [*names, *(["embedding"] if embedding else []), "video_status"]
+    names = [name for task in tasks for name in (task.key, video_task(task.key))]
+    return [*names, *([EMBEDDING] if embedding else []), *([KEY_FRAME] if key_frames else []), VIDEO_STATUS]
 
 
 def build_study(
@@ -31,9 +30,9 @@ def build_study(
     """Build the result from the server's tensors.
 
     Args:
-        outputs: Per task ``<task>`` float32 [C] and ``video/<task>`` float32 [N, C]; ``video_status`` bytes [N]; and
-            ``embedding`` float32 [N, D] if it was asked for.
-        tasks: The tasks that were asked for.
+        outputs: Per task ``<task>`` float32 [C] and ``video/<task>`` float32 [N, C]; ``video_status`` bytes [N]; and,
+            if requested, ``embedding`` float32 [N, D] and ``key_frame`` uint8 [N, 224, 224, 3].
+        tasks: The tasks that were requested.
         files: The N files.
         weights: Whose weights the server runs.
         parameters: Request parameters.
@@ -41,18 +40,21 @@ def build_study(
     Raises:
         IncompatibleServerError: A tensor is missing or has another shape.
     """
-    statuses = [status.decode(errors="replace") for status in _tensor(outputs, "video_status", (len(files),))]
-    rows = {task.key: _tensor(outputs, f"video/{task.key}", (len(files), task.size)) for task in tasks}
-    embeddings = _tensor(outputs, "embedding", (len(files), None)) if "embedding" in outputs else None
+    count = len(files)
+    statuses = [status.decode(errors="replace") for status in _tensor(outputs, VIDEO_STATUS, (count,))]
+    rows = {task.key: _tensor(outputs, video_task(task.key), (count, task.size)) for task in tasks}
+    embeddings = _rows(outputs, EMBEDDING, (count, None))
+    key_frames = _rows(outputs, KEY_FRAME, (count, FRAME_SIZE, FRAME_SIZE, 3))
     videos = []
     for index, (file, status) in enumerate(zip(files, statuses, strict=True)):
-        ok = status == "ok"
+        ok = status == OK
         videos.append(
             VideoResult(
                 path=file,
                 status=status,
                 predictions={task.key: _prediction(task, rows[task.key][index]) for task in tasks} if ok else {},
                 embedding=embeddings[index].copy() if ok and embeddings is not None else None,
+                key_frame=key_frames[index].copy() if ok and key_frames is not None else None,
             )
         )
     return StudyResult(
@@ -63,12 +65,16 @@ def build_study(
     )
 
 
+def _rows(outputs: Tensors, name: str, shape: tuple[int | None, ...]) -> NDArray[Any] | None:
+    return _tensor(outputs, name, shape) if name in outputs else None
+
+
 def _tensor(outputs: Tensors, name: str, shape: tuple[int | None, ...]) -> NDArray[Any]:
     tensor = outputs.get(name)
     if tensor is None:
         raise IncompatibleServerError(f"the server did not send {name!r}; use a server of version {VERSION}.")
     if len(tensor.shape) != len(shape) or any(
-        wanted not in (None, found) for wanted, found in zip(shape, tensor.shape, strict=True)
+        expected not in (None, found) for expected, found in zip(shape, tensor.shape, strict=True)
     ):
         raise IncompatibleServerError(
             f"the server sent {name!r} with shape {list(tensor.shape)} instead of {list(shape)}; "

@@ -1,4 +1,4 @@
-"""What the answer to a study holds."""
+"""Results: predictions of a study and of its videos."""
 
 import json
 import math
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_client._contract import OK
 from panecho_client._description import VERSION, Task, Weights
 from panecho_client._exceptions import UnknownTaskError
 
@@ -21,7 +22,7 @@ STAND_IN = "stand-in weights: these numbers mean nothing clinically"
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What the model says about one task.
+    """The prediction of one task.
 
     Example:
         >>> study["EF"].value, study["EF"].task.unit
@@ -50,7 +51,7 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoResult:
-    """What the model says about one file.
+    """The predictions of one file.
 
     Example:
         >>> for video in study.videos:
@@ -60,21 +61,24 @@ class VideoResult:
         path: The file.
         status: ``ok``, or ``CODE: what is wrong`` when the file was skipped.
         predictions: By task; empty when the file was skipped.
-        embedding: Mean clip embedding, float32 [768]; None when not asked for or skipped.
+        embedding: Mean clip embedding, float32 [768]; None if not requested, or skipped.
+        key_frame: The middle frame as the model sees it, uint8 [224, 224, 3], red first; None if not requested, or
+            skipped. Text that a scanner burned into it may name the patient.
     """
 
     path: Path
     status: str
     predictions: Mapping[str, Prediction]
     embedding: FloatArray | None = field(default=None, repr=False, compare=False)
+    key_frame: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
         """Whether the file contributed to the study's predictions."""
-        return self.status == "ok"
+        return self.status == OK
 
     def __getitem__(self, key: str) -> Prediction:
-        """Return the prediction of a task; UnknownTaskError (a KeyError) when there is none."""
+        """Return the prediction of a task; UnknownTaskError (a KeyError) if there is none."""
         return _get(self.predictions, key, where=str(self.path) if self.ok else f"{self.path} ({self.status})")
 
     def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:
@@ -92,7 +96,7 @@ class VideoResult:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyResult:
-    """What the model says about a study.
+    """The predictions of a study.
 
     Example:
         >>> study = panecho.predict_study("study/")
@@ -120,11 +124,11 @@ class StudyResult:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What has to stand beside the predictions wherever they are shown."""
+        """Notes to show next to the predictions, wherever they are shown."""
         return (NOT_CLINICAL, STAND_IN) if self.weights.stand_in else (NOT_CLINICAL,)
 
     def __getitem__(self, key: str) -> Prediction:
-        """Return the prediction of a task; UnknownTaskError (a KeyError) when there is none."""
+        """Return the prediction of a task; UnknownTaskError (a KeyError) if there is none."""
         return _get(self.predictions, key, where="this result")
 
     def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:

@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from panecho_client._connection import Connection
-from panecho_client._contract import Parameters, Tensors
-from panecho_client._description import Description, parse_description
-from panecho_client._exceptions import PanEchoError, RequestError, ServerBusyError, ServerUnavailableError
+from panecho_client._contract import ON_ERROR, VIDEO_BYTES, VIDEO_SIZES, VIDEO_STATUS, Parameters, Tensors
+from panecho_client._description import VERSION, Description, parse_description
+from panecho_client._exceptions import (
+    IncompatibleServerError,
+    PanEchoError,
+    RequestError,
+    ServerBusyError,
+    ServerUnavailableError,
+)
 from panecho_client._file_bytes import read_files
-from panecho_client._requests import refused_status
+from panecho_client._requests import VideoAnswer, refused_status, skipped_video, video_answer
 from panecho_client._transport import open_transport
 from panecho_client._transport.base import Transport
 
@@ -23,15 +29,18 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 LOGGER = logging.getLogger(__name__)
 
+# What Triton answers to a request for an output that a model does not have.
+UNKNOWN_OUTPUT = "unexpected inference output"
+
 OnProgress = Callable[[int, int], None]
 
 
 def ignore_progress(_done: int, _of: int) -> None:
-    """Take no notice of progress."""
+    """Do nothing."""
 
 
 class Sender:
-    """What every call of a client goes through.
+    """Sends every request of a client.
 
     Args:
         connection: How to reach the server.
@@ -48,11 +57,14 @@ class Sender:
         self._description: Description | None = None
 
     async def known(self) -> Description:
-        """Return what the server last said about itself; it is asked if it never was."""
+        """Return the server's last description; ask for it the first time."""
         return self._description or await self.describe()
 
     async def describe(self) -> Description:
-        """Ask the server about itself. One that has answered before, or is busy, is waited for; else it is missing."""
+        """Ask the server to describe itself.
+
+        Retries if the server has answered before or is busy; otherwise fails at once.
+        """
         ask = self._transport.get_config
         if self._description is None:
             with suppress(ServerBusyError):
@@ -64,40 +76,52 @@ class Sender:
     async def infer(
         self, model: str, inputs: Tensors, outputs: Sequence[str], parameters: Parameters | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Run a model and return its outputs; errors as of ``Transport``."""
-        return await self._patiently(lambda: self._transport.infer(model, inputs, outputs, parameters or {}))
+        """Run a model and return the outputs requested.
+
+        Raises:
+            IncompatibleServerError: The server does not have one of them.
+            PanEchoError: Otherwise as ``Transport.infer``.
+        """
+        try:
+            answer = await self._patiently(lambda: self._transport.infer(model, inputs, outputs, parameters or {}))
+        except RequestError as error:
+            if UNKNOWN_OUTPUT in error.message:
+                raise _without_output(error.message) from None
+            raise
+        for name in outputs:
+            if name not in answer:
+                raise _without_output(f"no {name!r} in the answer")
+        return answer
 
     async def infer_files(
         self, model: str, files: Sequence[Path], outputs: Sequence[str], parameters: Parameters
     ) -> dict[str, NDArray[Any]]:
         """Read files, run a model on them together and return its outputs."""
         video_bytes, video_sizes = await asyncio.to_thread(read_files, files)
-        inputs: dict[str, NDArray[Any]] = {"video_bytes": video_bytes, "video_sizes": video_sizes}
+        inputs: dict[str, NDArray[Any]] = {VIDEO_BYTES: video_bytes, VIDEO_SIZES: video_sizes}
         return await self.infer(model, inputs, outputs, parameters)
 
-    async def each_file(  # noqa: PLR0913 - a request, and what comes of it
+    async def each_file(
         self,
         model: str,
         files: Sequence[Path],
         outputs: Sequence[str],
         parameters: Parameters,
-        *,
-        make: Callable[[Tensors], T],
         on_progress: OnProgress = ignore_progress,
-    ) -> list[T | str]:
-        """Run a model on each file by itself; return what ``make`` makes of its outputs, or why it cannot be used."""
-        single = {**parameters, "on_error": "skip"}
+    ) -> list[VideoAnswer]:
+        """Run a model on each file separately; ``video_status`` is requested as well."""
+        single = {**parameters, ON_ERROR: "skip"}
         done = 0
 
-        async def send(file: Path) -> T | str:
+        async def send(file: Path) -> VideoAnswer:
             nonlocal done
             try:
-                answer: T | str = make(await self.infer_files(model, [file], outputs, single))
+                answer = video_answer(await self.infer_files(model, [file], [*outputs, VIDEO_STATUS], single))
             except RequestError as error:
                 status = refused_status(error)
                 if status is None:
                     raise error.naming([file]) from None
-                answer = status
+                answer = skipped_video(status)
             done += 1
             on_progress(done, len(files))
             return answer
@@ -105,15 +129,15 @@ class Sender:
         return await self.each(send, files)
 
     async def require(self, model: str) -> None:
-        """Have a model that is loaded on demand; errors as of ``Transport``."""
+        """Load a model that is loaded on demand, unless it is ready; errors as ``Transport.load``."""
         if not await self._transport.is_ready(model):
             await self._transport.load(model)
 
-    async def each(self, function: Callable[[Item], Awaitable[T | None]], items: Iterable[Item]) -> list[T]:
+    async def each(self, function: Callable[[Item], Awaitable[T]], items: Iterable[Item]) -> list[T]:
         """Await the function of every item, a few at a time.
 
-        After an error no more are started, and it is raised once those under way are done: to cancel them would make
-        the server drop work that it has begun, for nothing.
+        After an error no more are started, and the error is raised once those in progress are done: cancelling them
+        would waste the work that the server has started.
         """
         errors: list[PanEchoError] = []
 
@@ -137,7 +161,7 @@ class Sender:
         await self._transport.close()
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Await the call, again and again while the server is not there, as ``Retry`` says."""
+        """Await the call; repeat it while the server is not there, as ``Retry`` says."""
         retry = self._retry
         tries = AsyncRetrying(
             retry=retry_if_exception_type(ServerUnavailableError),
@@ -152,7 +176,11 @@ class Sender:
         raise AssertionError("the last attempt raises")
 
 
+def _without_output(found: str) -> IncompatibleServerError:
+    return IncompatibleServerError(f"the server lacks an output ({found}); use a server of version {VERSION}.")
+
+
 def _log_first(state: RetryCallState) -> None:
-    """Say once that the server is waited for. The error names the server and nothing that was sent."""
+    """Log the first retry. The error names the server and nothing that was sent."""
     if state.attempt_number == 1 and state.outcome is not None:
-        LOGGER.warning("%s Trying again for a while.", state.outcome.exception())
+        LOGGER.warning("%s Retrying for a while.", state.outcome.exception())

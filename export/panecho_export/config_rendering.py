@@ -45,7 +45,7 @@ def _maps(keyword: str, names: Iterable[str]) -> str:
 
 
 def _study_outputs(tasks: Tasks) -> dict[str, str]:
-    """Return the outputs of the ensemble by name, all of them postprocessing's.
+    """Return the outputs of postprocessing by name.
 
     It hands through what earlier steps know (status, logits): Triton drops a step whose outputs nobody asks for, and
     with it what the step takes in, even where the caller wants just that.
@@ -58,6 +58,11 @@ def _study_outputs(tasks: Tasks) -> dict[str, str]:
         tensors["clip_logits"] = _tensor("clip_logits", "TYPE_FP32", -1, logits_size(tasks))
     tensors["clip_video"] = _tensor("clip_video", "TYPE_INT32", -1)
     return tensors
+
+
+def _ensemble_outputs(tasks: Tasks) -> dict[str, str]:
+    """Return the outputs of the ensemble by name: postprocessing's, and the key frames straight from preprocessing."""
+    return _study_outputs(tasks) | {"key_frame": _tensor("key_frame", "TYPE_UINT8", -1, FRAME_SIZE, FRAME_SIZE, 3)}
 
 
 def _clip_outputs(tasks: Tasks) -> dict[str, int]:
@@ -114,7 +119,7 @@ def _parts(manifest: ExportManifest) -> dict[str, dict[str, str]]:
     export = _parameter("manifest", manifest.to_json())
     return {
         "panecho": {
-            "outputs": _block("output", _study_outputs(tasks).values()),
+            "outputs": _block("output", _ensemble_outputs(tasks).values()),
             "backbone_outputs": _maps("output_map", _clip_outputs(tasks)),
             "clip_inputs": _maps("input_map", _clip_outputs(tasks)),
             "output_map": _maps("output_map", _study_outputs(tasks)),

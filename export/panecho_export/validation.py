@@ -1,6 +1,6 @@
 """The exported model against the eager FP32 model, on generated clips and on those of real files."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -9,18 +9,13 @@ from torch import Tensor, nn
 from panecho_export.errors import ValidationError
 from panecho_export.manifest import ExportParity
 from panecho_model.constants import BOUNDS, FRAME_SIZE, MAX_CLIPS, Bounds, Precision
-from panecho_model.tasks import Kind, Task
+from panecho_model.published import activate
+from panecho_model.tasks import Task
 
 GENERATED_CLIPS = ((1, 1), (1, 8), (3, 5))
 """Clips and frames of the generated clips: one of each, several, an odd number of each."""
 
 SHOWN_FAULTS = 5
-
-_ACTIVATIONS: dict[Kind, Callable[[Tensor], Tensor]] = {
-    "regression": lambda outputs: outputs,
-    "binary": torch.sigmoid,  # 1 - sigmoid differs by as much
-    "multiclass": lambda outputs: outputs.softmax(dim=1),
-}
 
 
 def random_frames(*shape: int) -> Tensor:
@@ -81,7 +76,7 @@ def _outputs(model: nn.Module, batches: Sequence[Tensor]) -> list[Tensor]:
 def _reported(outputs: Sequence[Tensor], heads: Sequence[Task]) -> dict[str, Tensor]:
     """Return what the tasks report of each clip, and the embeddings."""
     logits = torch.split(outputs[0], [task.size for task in heads], dim=1) if heads else ()
-    values = {task.key: _ACTIVATIONS[task.kind](part) for task, part in zip(heads, logits, strict=True)}
+    values = {task.key: activate(task, part) for task, part in zip(heads, logits, strict=True)}
     return values | {"embedding": outputs[-1]}
 
 

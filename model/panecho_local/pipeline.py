@@ -93,7 +93,12 @@ class Pipeline:
             cancelled=cancelled,
         )
         status = np.array([text.encode() for text in study.video_status], np.object_)
-        return {"clips": study.clips, "clip_video": study.clip_video, "video_status": status}
+        return {
+            "clips": study.clips,
+            "clip_video": study.clip_video,
+            "video_status": status,
+            "key_frame": study.key_frames,
+        }
 
     def _encode(
         self, inputs: Tensors, _outputs: Sequence[str], _parameters: Parameters, _cancelled: Callable[[], bool]

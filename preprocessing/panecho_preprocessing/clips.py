@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from panecho_preprocessing.frames import Cine, Frame, FrameReader, WrongFrameCou
 from panecho_preprocessing.framing.framing import Framing, find_framing
 from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.options import ClipOptions, Mask
-from panecho_preprocessing.sampling import clip_frames
+from panecho_preprocessing.sampling import clip_frames, key_frame
 from panecho_preprocessing.video import open_video
 
 FileBytes = bytes | memoryview | NDArray[np.uint8]
@@ -25,6 +26,18 @@ FileBytes = bytes | memoryview | NDArray[np.uint8]
 # Frames, spread over the whole cine, in which its sector is searched: the framing then depends on the file alone and
 # not on the clips requested. Eight in a row would lose a sixth of the sector of a slow heart.
 _PROBE = 8
+
+
+class VideoClips(NamedTuple):
+    """The clips of one video.
+
+    Attributes:
+        clips: uint8 [num_clips, clip_length, 224, 224, 3], channels in CHANNEL_ORDER.
+        key_frame: uint8 [224, 224, 3], the middle frame as the model sees it, but red first; None unless requested.
+    """
+
+    clips: NDArray[np.uint8]
+    key_frame: NDArray[np.uint8] | None
 
 
 def video_clips(
@@ -45,7 +58,7 @@ def video_clips(
         VideoError: the file cannot be used; nothing else, whatever the bytes are.
     """
     with quiet_pydicom(), pool(threads) as executor, opened(data, limits or Limits()) as cine:
-        return sample_clips(cine, options, executor)
+        return sample_clips(cine, options, executor).clips
 
 
 def pool(threads: int) -> "nullcontext[None] | ThreadPoolExecutor":
@@ -76,8 +89,8 @@ def opened(data: FileBytes, limits: Limits) -> Iterator[Cine]:
         raise VideoError(code, f"the file is damaged or not understood ({type(error).__name__})") from None
 
 
-def sample_clips(cine: Cine, options: ClipOptions, executor: Executor | None) -> NDArray[np.uint8]:
-    """Make the clips of an opened file; shapes and errors as `video_clips`."""
+def sample_clips(cine: Cine, options: ClipOptions, executor: Executor | None) -> VideoClips:
+    """Make the clips, and the key frame if requested, of an opened file; errors as `video_clips`."""
     try:
         return _clips(cine, cine.reader.count, options, executor)
     except WrongFrameCountError as wrong:
@@ -92,13 +105,16 @@ def _require_cine(count: int) -> None:
         raise VideoError(VideoErrorCode.NOT_A_CINE, "a still of 1 frame; send a recording of several frames")
 
 
-def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | None) -> NDArray[np.uint8]:
+def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | None) -> VideoClips:
     seconds = None if cine.seconds is None else cine.seconds[:count]
     sampled = clip_frames(count, options, seconds)
-    clips = np.empty((*sampled.shape, CROP, CROP, 3), dtype=np.uint8)
-    for index, image in _images(cine, count, np.unique(sampled).tolist(), options, executor):
+    key = [key_frame(count, options, seconds)] if options.key_frames else []
+    clips, shown = np.empty((*sampled.shape, CROP, CROP, 3), dtype=np.uint8), None
+    for index, image in _images(cine, count, np.union1d(sampled, key).astype(int).tolist(), options, executor):
         clips[sampled == index] = image
-    return clips
+        if index in key:
+            shown = np.broadcast_to(image, (CROP, CROP, 3))[:, :, ::-1]
+    return VideoClips(clips, shown)
 
 
 def _images(

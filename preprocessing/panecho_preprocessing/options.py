@@ -53,6 +53,7 @@ class ClipOptions:
             all ("none"). AVI and MP4 are taken as they are.
         decode_scale: decode large JPEG frames at half or a quarter of their size ("reduced") where 256 pixels a side
             remain of the visible part: about twice as fast, and half a grey level off on average.
+        key_frames: also return one frame of each video, to show to people.
         on_error: skip a file that cannot be used ("skip") or refuse the request ("fail").
 
     Raises:
@@ -65,6 +66,7 @@ class ClipOptions:
     frame_rate: float | None = None
     mask: Mask = "auto"
     decode_scale: DecodeScale = "full"
+    key_frames: bool = False
     on_error: OnError = "skip"
 
     def __post_init__(self) -> None:
@@ -74,13 +76,15 @@ class ClipOptions:
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
         _check_frame_rate(self.frame_rate)
+        if not isinstance(self.key_frames, bool):
+            raise InvalidRequestError(f"key_frames={_show(self.key_frames)}: must be true or false")
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, object]) -> "ClipOptions":
         """Read the options from a request's parameters; Triton's own are ignored.
 
         Args:
-            parameters: name to value, as sent: whole numbers may also come as "4" or 4.0.
+            parameters: name to value, as sent: whole numbers may also come as "4" or 4.0, true as "true" or 1.
 
         Raises:
             InvalidRequestError: a value is wrong, or a name is neither an option nor one of Triton's.
@@ -89,12 +93,12 @@ class ClipOptions:
         for parameter in parameters:
             _reject_unknown(parameter, names)
         chosen = {name: parameters[name] for name in names if name in parameters}
-        numbers: dict[str, object] = {
-            name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS
-        }
+        chosen |= {name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS}
         if "frame_rate" in chosen:
-            numbers["frame_rate"] = _number(chosen["frame_rate"])
-        return cls(**{**chosen, **numbers})  # type: ignore[arg-type]  # __post_init__ checks every value
+            chosen["frame_rate"] = _number(chosen["frame_rate"])
+        if "key_frames" in chosen:
+            chosen["key_frames"] = _truth(chosen["key_frames"])
+        return cls(**chosen)  # type: ignore[arg-type]  # __post_init__ checks every value
 
 
 def _check_count(name: str, value: object) -> None:
@@ -121,6 +125,11 @@ def _number(value: object) -> object:
         return float(value) if isinstance(value, str) and math.isfinite(float(value)) else value
     except ValueError:
         return value
+
+
+def _truth(value: object) -> object:
+    """Convert the usual ways to send true and false; anything else is left for the check."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower(), value)
 
 
 def _whole_number(name: str, value: object) -> int:

@@ -1,5 +1,7 @@
 """Chooses the frames of a video that make its clips."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +59,18 @@ def clip_frames(
     indices = clip_starts(len(frames), options)[:, None] + steps
     taken: NDArray[np.int64] = frames[np.minimum(indices, len(frames) - 1)]
     return taken
+
+
+def key_frame(frame_count: int, options: ClipOptions, seconds: NDArray[np.float64] | None = None) -> int:
+    """Index of the frame that stands for a video: the middle one of those that `frame_rate` leaves.
+
+    Arguments and errors as `clip_frames`.
+
+    Example:
+        >>> key_frame(65, ClipOptions())
+        32
+    """
+    return int(clip_frames(frame_count, replace(options, num_clips=1, clip_length=1), seconds)[0, 0])
 
 
 def resampled(seconds: NDArray[np.float64] | None, rate: float) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Turns the bytes of one request into the clips of its study."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from threading import Lock
@@ -8,8 +8,8 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.clips import opened, pool, sample_clips
-from panecho_preprocessing.constants import FRAME_BYTES
+from panecho_preprocessing.clips import VideoClips, opened, pool, sample_clips
+from panecho_preprocessing.constants import CROP, FRAME_BYTES
 from panecho_preprocessing.dicom.quiet_pydicom import quiet_pydicom
 from panecho_preprocessing.errors import (
     InvalidRequestError,
@@ -31,11 +31,14 @@ class StudyClips:
         clips: uint8 [K, T, 224, 224, 3], C-contiguous, in the order of the files.
         clip_video: int32 [K], the index of the file that each clip comes from.
         video_status: for each of the N files "ok", or "CODE: what is wrong and what to do".
+        key_frames: uint8 [N, 224, 224, 3], the middle frame of each file as the model sees it, but red first, to show
+            to people; zeros for a file that cannot be used; [0, 224, 224, 3] unless requested.
     """
 
     clips: NDArray[np.uint8]
     clip_video: NDArray[np.int32]
     video_status: tuple[str, ...]
+    key_frames: NDArray[np.uint8]
 
 
 def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind of setting
@@ -69,19 +72,32 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
     limits = limits or Limits()
     files = _split(video_bytes, video_sizes, limits)
     max_clips = min(max_clips, limits.max_clip_frames // options.clip_length)
-    _require_memory(min(len(files) * options.num_clips, max_clips) * options.clip_length * FRAME_BYTES, limits)
+    frames_kept = min(len(files) * options.num_clips, max_clips) * options.clip_length
+    _require_memory((frames_kept + len(files) * options.key_frames) * FRAME_BYTES, limits)
     work = _Work(options, max_clips, len(files), limits, cancelled)
     with quiet_pydicom(), pool(threads) as videos, pool(threads) as frames:
         run = map if videos is None else videos.map
         outcomes = list(run(lambda file: work.outcome(file, frames), files))
-    clips = [outcome for outcome in outcomes if not isinstance(outcome, VideoError)]
+    made = {index: outcome for index, outcome in enumerate(outcomes) if not isinstance(outcome, VideoError)}
     statuses = [str(outcome) if isinstance(outcome, VideoError) else "ok" for outcome in outcomes]
     if options.on_error == "fail":
         _require_all(outcomes)
-    if not clips:
+    if not made:
         raise NoUsableVideoError(statuses)
-    used = [index for index, status in enumerate(statuses) if status == "ok"]
-    return StudyClips(np.concatenate(clips), np.repeat(used, options.num_clips).astype(np.int32), tuple(statuses))
+    return StudyClips(
+        clips=np.concatenate([video.clips for video in made.values()]),
+        clip_video=np.repeat([*made], options.num_clips).astype(np.int32),
+        video_status=tuple(statuses),
+        key_frames=_key_frames(made, len(files) if options.key_frames else 0),
+    )
+
+
+def _key_frames(made: Mapping[int, VideoClips], count: int) -> NDArray[np.uint8]:
+    frames = np.zeros((count, CROP, CROP, 3), np.uint8)
+    for index, video in made.items():
+        if video.key_frame is not None:
+            frames[index] = video.key_frame
+    return frames
 
 
 class _Work:
@@ -98,7 +114,7 @@ class _Work:
         self._opened = 0
         self._lock = Lock()
 
-    def outcome(self, file: memoryview, executor: Executor | None) -> NDArray[np.uint8] | VideoError:
+    def outcome(self, file: memoryview, executor: Executor | None) -> VideoClips | VideoError:
         """Return a file's clips, or why there are none; raise InvalidRequestError when they no longer fit."""
         if self._cancelled():
             raise RequestCancelledError("the request was cancelled: nobody waits for its answer")
@@ -135,7 +151,7 @@ def _require_memory(clip_bytes: int, limits: Limits) -> None:
     )
 
 
-def _require_all(outcomes: list[NDArray[np.uint8] | VideoError]) -> None:
+def _require_all(outcomes: list[VideoClips | VideoError]) -> None:
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, VideoError):
             raise InvalidRequestError(f"video_sizes[{index}]: {outcome}")

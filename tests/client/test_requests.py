@@ -16,7 +16,8 @@ from panecho_client._requests import (
     require_same_weights,
     require_usable,
     skipped_video,
-    with_embeddings,
+    video_answer,
+    with_video_rows,
 )
 
 FILES = [Path("a.dcm"), Path("b.dcm"), Path("c.dcm")]
@@ -26,8 +27,18 @@ FILES = [Path("a.dcm"), Path("b.dcm"), Path("c.dcm")]
 def answers() -> list[VideoAnswer]:
     """Two videos of two and one clips, and between them one that was skipped."""
     rows = [np.full((count, 58), count, np.float32) for count in (2, 1)]
-    used = [VideoAnswer(status="ok", logits=row, embedding=np.full(768, len(row), np.float32)) for row in rows]
-    return [used[0], skipped_video("EMPTY_FILE: no bytes"), used[1]]
+    first, last = (
+        VideoAnswer(
+            status="ok",
+            logits=row,
+            rows={
+                "embedding": np.full(768, len(row), np.float32),
+                "key_frame": np.full((224, 224, 3), len(row), np.uint8),
+            },
+        )
+        for row in rows
+    )
+    return [first, skipped_video("EMPTY_FILE: no bytes"), last]
 
 
 def test_clips_keep_their_video(answers: list[VideoAnswer]) -> None:
@@ -38,10 +49,18 @@ def test_clips_keep_their_video(answers: list[VideoAnswer]) -> None:
     assert inputs["video_status"].tolist() == [b"ok", b"EMPTY_FILE: no bytes", b"ok"]
 
 
-def test_embeddings_of_skipped_videos_are_nan(answers: list[VideoAnswer]) -> None:
-    embedding = with_embeddings({}, answers)["embedding"]
-    assert embedding.shape == (3, 768)
-    assert np.isnan(embedding[:, 0]).tolist() == [False, True, False]
+def test_a_skipped_video_has_an_embedding_of_nan_and_a_black_frame(answers: list[VideoAnswer]) -> None:
+    outputs = with_video_rows({"EF": np.zeros(1)}, answers, ["embedding", "key_frame"])
+    assert outputs.keys() == {"EF", "embedding", "key_frame"}
+    assert outputs["embedding"].shape == (3, 768)
+    assert np.isnan(outputs["embedding"][:, 0]).tolist() == [False, True, False]
+    assert (outputs["key_frame"].shape, str(outputs["key_frame"].dtype)) == ((3, 224, 224, 3), "uint8")
+    assert outputs["key_frame"][:, 5, 5, 1].tolist() == [2, 0, 1]
+
+
+def test_an_answer_holds_what_was_requested() -> None:
+    answer = video_answer({"video_status": np.array([b"ok"], object), "embedding": np.ones((1, 768), np.float32)})
+    assert (answer.status, len(answer.logits), [*answer.rows]) == ("ok", 0, ["embedding"])
 
 
 def test_a_skipped_video_is_refused_where_it_must_be(answers: list[VideoAnswer]) -> None:

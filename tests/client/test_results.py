@@ -53,6 +53,17 @@ def test_videos(study: StudyResult, outputs: Outputs) -> None:
     assert study.skipped == (skipped,)
 
 
+def test_key_frames_are_those_of_used_videos(description: Description, outputs: Outputs) -> None:
+    assert build(description, outputs).videos[0].key_frame is None
+    frames = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), np.uint8)
+    used, skipped = build(description, outputs | {"key_frame": frames}).videos
+    assert used.key_frame is not None
+    np.testing.assert_array_equal(used.key_frame, frames[0])
+    assert skipped.key_frame is None
+    with pytest.raises(IncompatibleServerError, match=r"key_frame' with shape \[0, 224, 224, 3\]"):
+        build(description, outputs | {"key_frame": frames[:0]})
+
+
 def test_missing_prediction_is_a_key_error_that_helps(study: StudyResult) -> None:
     with pytest.raises(KeyError, match="did you mean AVStenosis"):
         study["AVStenoses"]

@@ -37,6 +37,20 @@ def test_frame_rate_is_a_rate(value: object) -> None:
         ClipOptions.from_parameters({"frame_rate": value})
 
 
+@pytest.mark.parametrize(
+    ("value", "chosen"),
+    [(True, True), ("true", True), (1, True), ("1", True), (False, False), ("False", False), (0, False)],
+)
+def test_key_frames_are_requested_in_any_usual_way(value: object, *, chosen: bool) -> None:
+    assert ClipOptions.from_parameters({"key_frames": value}).key_frames is chosen
+
+
+@pytest.mark.parametrize("value", ["yes", "", None, 2, []])
+def test_key_frames_are_true_or_false(value: object) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^key_frames=.*: must be true or false$"):
+        ClipOptions.from_parameters({"key_frames": value})
+
+
 def test_parameters_of_the_server_are_passed_over() -> None:
     others = {"triton_enable_empty_final_response": True, "sequence_id": 7, "priority": 1, "timeout": 5}
     assert ClipOptions.from_parameters(others) == ClipOptions()
@@ -93,7 +107,7 @@ def test_an_unknown_parameter_is_not_passed_over() -> None:
         ClipOptions.from_parameters({"threshold": 1})
     assert str(refused.value) == (
         "unknown parameter 'threshold': there are num_clips, clip_length, frame_stride, frame_rate, mask, "
-        "decode_scale, on_error"
+        "decode_scale, key_frames, on_error"
     )
 
 

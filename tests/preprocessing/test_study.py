@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -223,3 +224,31 @@ def test_errors_are_the_same_in_threads(sonosite: bytes) -> None:
         study(*[sonosite] * 6, options=ClipOptions(num_clips=4), max_clips=10, threads=3)
     with pytest.raises(InvalidRequestError, match=r"^video_sizes\[1\]: EMPTY_FILE"):
         study(sonosite, b"", options=ClipOptions(on_error="fail"), threads=3)
+
+
+@pytest.mark.parametrize("mask", ["auto", "none"])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("num_clips", [1, 3])
+def test_key_frames_are_middle_frames_red_first(
+    mask: Mask, threads: int, num_clips: int, sonosite: bytes, uncompressed: bytes
+) -> None:
+    files = (sonosite, b"no video", uncompressed)
+    options = ClipOptions(num_clips=num_clips, clip_length=3, mask=mask, key_frames=True)
+    made = study(*files, options=options, threads=threads)
+    middle = ClipOptions(num_clips=1, clip_length=1, mask=mask)
+    expected = [video_clips(file, middle)[0, 0, :, :, ::-1] for file in (sonosite, uncompressed)]
+    np.testing.assert_array_equal(made.key_frames, [expected[0], np.zeros_like(expected[0]), expected[1]])
+    without = study(*files, options=replace(options, key_frames=False), threads=threads)
+    assert (without.key_frames.shape, str(without.key_frames.dtype)) == ((0, 224, 224, 3), "uint8")
+    np.testing.assert_array_equal(made.clips, without.clips)
+
+
+def test_key_frames_count_for_the_memory() -> None:
+    memory = read_memory()
+    assert memory is not None
+    limits = Limits(memory_copies=memory.total * 2 // (3 * 224 * 224 * 3))  # one frame fits into it, two do not
+    options = ClipOptions(num_clips=1, clip_length=1)
+    with pytest.raises((NoUsableVideoError, ShortOfMemoryError)):
+        study(b"no video", options=options, limits=limits)
+    with pytest.raises(InvalidRequestError, match="the server's memory is"):
+        study(b"no video", options=replace(options, key_frames=True), limits=limits)

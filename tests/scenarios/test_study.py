@@ -88,7 +88,7 @@ def test_any_output_can_be_asked_for_alone(client: Client, cine: Path, name: str
 
 def test_everything_is_answered_when_nothing_is_asked_for(client: Client, cine: Path) -> None:
     outputs = infer_study(client, triton, [cine.read_bytes()], parameters=QUICK)
-    assert set(outputs) == PREDICTIONS | {"video_status", "clip_logits", "clip_video"}
+    assert set(outputs) == PREDICTIONS | {"video_status", "clip_logits", "clip_video", "key_frame"}
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_client import ServerError, Task
-from panecho_client.triton import EMBEDDING_SIZE
+from panecho_client.triton import EMBEDDING_SIZE, FRAME_SIZE
 
 Answer = Mapping[str, NDArray[Any]]
 
@@ -45,7 +45,7 @@ def check_study(answer: Answer, tasks: Sequence[Task], videos: int) -> None:
     _require_difference(answer, "embedding")
     start = 0
     for task in tasks:
-        expected = _activated(task, answer["clip_logits"][:, start : start + task.size].astype(np.float64))
+        expected = _by_definition(task, answer["clip_logits"][:, start : start + task.size].astype(np.float64))
         _require_close(f"video/{task.key}", answer[f"video/{task.key}"], expected)
         _require_close(task.key, answer[task.key], expected.mean(axis=0))
         start += task.size
@@ -79,6 +79,7 @@ def _study_shapes(tasks: Sequence[Task], videos: int) -> dict[str, tuple[int, ..
     shapes: dict[str, tuple[int, ...]] = {task.key: (task.size,) for task in tasks}
     shapes |= {f"video/{task.key}": (videos, task.size) for task in tasks}
     shapes |= {"embedding": (videos, EMBEDDING_SIZE), "video_status": (videos,), "clip_video": (videos,)}
+    shapes["key_frame"] = (videos, FRAME_SIZE, FRAME_SIZE, 3)
     return shapes | ({"clip_logits": (videos, sum(task.size for task in tasks))} if tasks else {})
 
 
@@ -104,8 +105,8 @@ def _require_difference(answer: Answer, name: str) -> None:
         raise CheckError(f"{name} is the same for different inputs.")
 
 
-def _activated(task: Task, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what the task reports for logits [N, C], by its definition in the server's metadata."""
+def _by_definition(task: Task, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what the task reports for logits [N, C]; written apart from the server's code, because it checks that."""
     if task.kind == "regression":
         return logits
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

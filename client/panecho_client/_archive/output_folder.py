@@ -138,7 +138,7 @@ class OutputFolder:
         study: StudyResult,
         *,
         headers: Iterable[SopInstance] = (),
-        key_frames: Mapping[Path, bytes] | None = None,
+        key_frames: bool = False,
     ) -> None:
         """Write a study's folder, whole or not at all. An older one is replaced.
 
@@ -146,11 +146,10 @@ class OutputFolder:
             name: From ``claim``: the study's name in all outputs.
             study: The study.
             headers: Headers of its files that were read before; those of other files are read now.
-            key_frames: As of ``render_html``.
+            key_frames: See ``render_html``.
 
         Raises:
-            FilesError: It cannot be written, or a file's header not be read.
-            RequestError: A key frame is not a PNG.
+            FilesError: It cannot be written, or a file's header cannot be read.
         """
         identity = identify(
             study,

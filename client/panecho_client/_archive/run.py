@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from panecho_client._exceptions import (
     UnknownTaskError,
 )
 from panecho_client._results import StudyResult
-from panecho_client.outputs.png import as_pngs
 
 if TYPE_CHECKING:
     from panecho_client._identity.headers import SopInstance
@@ -76,8 +76,8 @@ class ArchiveRun:
             with source.opened() as fetch:
                 headers = await asyncio.to_thread(lambda: fetch().headers)
                 study = await self._predict([header.path for header in headers])
-                frames = await self._key_frames(study)
-                await _finished(asyncio.to_thread(self.folder.write, name, study, headers=headers, key_frames=frames))
+                write = partial(self.folder.write, name, study, headers=headers, key_frames=self._key_frames)
+                await _finished(asyncio.to_thread(write))
         except PanEchoError as error:
             if isinstance(error, HOPELESS) and not isinstance(error, ServerBusyError):
                 raise
@@ -85,17 +85,20 @@ class ArchiveRun:
             return "failed"
         return "done"
 
+    @property
+    def _key_frames(self) -> bool:
+        return self.folder.html and self.request.key_frames
+
     async def _predict(self, files: Sequence[Path]) -> StudyResult:
         request = self.request
         return await self.panecho.predict_study(
-            files, tasks=request.tasks, clip_options=request.clip_options, on_error=request.on_error, embedding=False
+            files,
+            tasks=request.tasks,
+            clip_options=request.clip_options,
+            on_error=request.on_error,
+            embedding=False,
+            key_frames=self._key_frames,
         )
-
-    async def _key_frames(self, study: StudyResult) -> dict[Path, bytes]:
-        if not (self.folder.html and self.request.key_frames):
-            return {}
-        used = [video.path for video in study.videos if video.ok]
-        return as_pngs(await self.panecho.key_frames(used, clip_options=self.request.clip_options))
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:

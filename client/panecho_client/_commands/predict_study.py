@@ -20,7 +20,6 @@ from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, ignore_progress
 from panecho_client._transport.base import Transport
-from panecho_client.outputs.png import as_pngs
 from panecho_client.outputs.study_files import Outputs
 from panecho_client.outputs.terminal import make_console, render_report
 from panecho_client.sources.grouping import count_studies, read_known_headers
@@ -45,6 +44,7 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
     """
     messages, pseudonym_key = make_messages(), naming.key
     written = replace(files, json=None) if files.json == STDOUT else files
+    key_frames = files.html is not None and request.key_frames
     connection, found = server.connection, find_files(paths)
     tell_left_out(messages, found)
     headers = () if report.one_study else read_known_headers(found.files)
@@ -54,14 +54,13 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
         PanEcho(connection, concurrency=server.concurrency, transport=transport) as panecho,
         waiting(messages, found, server.place) as on_progress,
     ):
-        study = _predict(panecho, found, request, on_progress)
-        frames = _key_frames(panecho, study, request) if files.html and request.key_frames else None
+        study = _predict(panecho, found, replace(request, key_frames=key_frames), on_progress)
     identity = None
     if written.name_study:
         identity = identify(
             study, headers=headers, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key
         )
-    written.write(study, identity, key_frames=frames)
+    written.write(study, identity, key_frames=key_frames)
     if files.json == STDOUT:
         print(study.to_json())
     else:
@@ -78,6 +77,7 @@ def _predict(panecho: PanEcho, found: FoundFiles, request: PredictionRequest, on
         clip_options=request.clip_options,
         on_error=request.on_error,
         embedding=False,
+        key_frames=request.key_frames,
         on_progress=on_progress,
     )
 
@@ -103,11 +103,6 @@ def _require_one_study(headers: Iterable[SopInstance]) -> None:
             f"these files are of {count} studies (StudyInstanceUID); predict each study with --output FOLDER, or take "
             "all files as one study with --one-study."
         )
-
-
-def _key_frames(panecho: PanEcho, study: StudyResult, request: PredictionRequest) -> dict[Path, bytes]:
-    used = [video.path for video in study.videos if video.ok]
-    return as_pngs(panecho.key_frames(used, clip_options=request.clip_options))
 
 
 @contextmanager

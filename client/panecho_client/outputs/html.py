@@ -3,29 +3,27 @@
 import base64
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from panecho_client._description import VERSION, Task
-from panecho_client._exceptions import RequestError
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import Prediction, StudyResult
 from panecho_client.outputs.charts import Chart, Dot, chart_of_values, probability_dots
+from panecho_client.outputs.png import as_png
 from panecho_client.outputs.prediction_text import CLASSES, format_percent, format_prediction
 from panecho_client.outputs.reference_ranges import RangeSource, ReferenceRange, reference_ranges, why_no_range
 
 __all__ = ["render_html"]
 
 TEMPLATE = "report.html.jinja"
-PNG = b"\x89PNG\r\n\x1a\n"
 SEXES = {"F": "women", "M": "men", None: "adults"}
 
 
-def render_html(study: StudyResult, identity: StudyIdentity, *, key_frames: Mapping[Path, bytes] | None = None) -> str:
+def render_html(study: StudyResult, identity: StudyIdentity, *, key_frames: bool = False) -> str:
     """Return the study as an HTML page that needs no other file, no network and no script.
 
     Example:
@@ -33,12 +31,12 @@ def render_html(study: StudyResult, identity: StudyIdentity, *, key_frames: Mapp
 
     Args:
         study: The study.
-        identity: What it and its files are called.
-        key_frames: A picture of each file as a PNG file's bytes. They are shown as they are: text that a scanner burned
-            in is in them, unless it was removed.
+        identity: Names of the study and its files.
+        key_frames: Whether to show the key frames that the study holds; ask for them with ``predict_study``. Text that
+            a scanner burned into them is visible and may name the patient.
 
     Raises:
-        RequestError: A key frame is no PNG, or the extra ``reports`` is not installed.
+        RequestError: The extra ``reports`` is not installed.
     """
     with needs_reports_extra():
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - part of an extra
@@ -51,7 +49,7 @@ def render_html(study: StudyResult, identity: StudyIdentity, *, key_frames: Mapp
         version=VERSION,
         about=_about(study, identity),
         groups=_groups(study, identity, sources),
-        frames=_frames(study, identity, key_frames or {}),
+        frames=_frames(study, identity) if key_frames else [],
         files=list(zip(study.videos, identity.files, strict=True)),
         sources=sources,
     )
@@ -188,15 +186,12 @@ def _readable(name: str) -> str:
     return CLASSES.get(name, name).replace("|", " / ").replace("_", " ")
 
 
-def _frames(study: StudyResult, identity: StudyIdentity, key_frames: Mapping[Path, bytes]) -> list[dict[str, str]]:
-    frames = []
-    for video, file in zip(study.videos, identity.files, strict=True):
-        picture = key_frames.get(video.path)
-        if picture is not None and not picture.startswith(PNG):
-            raise RequestError(f"the key frame of {file.name} is not a PNG file.")
-        if picture is not None:
-            frames.append({"name": file.name, "data": base64.b64encode(picture).decode()})
-    return frames
+def _frames(study: StudyResult, identity: StudyIdentity) -> list[dict[str, str]]:
+    return [
+        {"name": file.name, "data": base64.b64encode(as_png(video.key_frame)).decode()}
+        for video, file in zip(study.videos, identity.files, strict=True)
+        if video.key_frame is not None
+    ]
 
 
 def _about(study: StudyResult, identity: StudyIdentity) -> dict[str, Any]:

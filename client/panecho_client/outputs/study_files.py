@@ -1,7 +1,6 @@
 """Writes the files of one study that ``panecho predict`` is asked for."""
 
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,9 +37,7 @@ class Outputs:
         """Whether a file names the study, by its pseudonym or its identifiers."""
         return any((self.csv, self.wide_csv, self.parquet, self.html, self.sr))
 
-    def write(
-        self, study: "StudyResult", identity: "StudyIdentity | None", *, key_frames: Mapping[Path, bytes] | None = None
-    ) -> None:
+    def write(self, study: "StudyResult", identity: "StudyIdentity | None", *, key_frames: bool = False) -> None:
         """Write every file.
 
         Args:
@@ -57,7 +54,7 @@ class Outputs:
             write_whole(self.json, f"{study.to_json()}\n".encode())
         if identity is not None:
             self._write_tables(study, identity)
-            self._write_reports(study, identity, key_frames)
+            self._write_reports(study, identity, key_frames=key_frames)
 
     def _write_tables(self, study: "StudyResult", identity: "StudyIdentity") -> None:
         from panecho_client.outputs import tables  # noqa: PLC0415 - numpy takes a while to import
@@ -73,9 +70,7 @@ class Outputs:
             with unfinished(self.parquet) as parquet:
                 tables.write_parquet(parquet, tables.long_rows(study, identity), tables.LONG_COLUMNS)
 
-    def _write_reports(
-        self, study: "StudyResult", identity: "StudyIdentity", key_frames: Mapping[Path, bytes] | None
-    ) -> None:
+    def _write_reports(self, study: "StudyResult", identity: "StudyIdentity", *, key_frames: bool) -> None:
         from panecho_client.outputs import html, sr  # noqa: PLC0415 - as above
 
         if self.html:

@@ -61,6 +61,7 @@ class TritonPythonModel:
                 pb_utils.Tensor("clips", study.clips),
                 pb_utils.Tensor("clip_video", study.clip_video),
                 pb_utils.Tensor("video_status", status),
+                pb_utils.Tensor("key_frame", study.key_frames),
             ]
         )
 

@@ -147,6 +147,7 @@ def answer() -> dict[str, NDArray[Any]]:
         "embedding": np.stack([np.zeros(768, np.float32), np.ones(768, np.float32)]),
         "video_status": np.array([b"ok", b"ok"], np.object_),
         "clip_video": np.array([0, 1], np.int32),
+        "key_frame": np.zeros((2, 224, 224, 3), np.uint8),
     }
 
 

@@ -1,5 +1,7 @@
 """The HTML report: complete, self-contained, escaped, with warnings that cannot be missed and no identifier unasked."""
 
+import base64
+import io
 import re
 import sys
 from dataclasses import replace
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from panecho_client import RequestError, StudyResult
 from panecho_client._description import Description
@@ -19,7 +22,7 @@ from panecho_client.outputs.charts import chart_of_values
 from panecho_client.outputs.html import render_html
 from panecho_client.outputs.reference_ranges import reference_ranges
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
+FRAME = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -40,6 +43,11 @@ def instances(study: StudyResult) -> list[SopInstance]:
         ),
         SopInstance(path=second, content="ab" * 32),
     ]
+
+
+def with_frame(study: StudyResult) -> StudyResult:
+    first, *others = study.videos
+    return replace(study, videos=(replace(first, key_frame=FRAME), *others))
 
 
 @pytest.fixture
@@ -113,7 +121,7 @@ def test_skipped_files_stand_with_their_reasons(page: str) -> None:
 
 
 def test_page_needs_nothing_else(study: StudyResult, instances: list[SopInstance]) -> None:
-    page = render_html(study, StudyIdentity.of(instances), key_frames={study.videos[0].path: PNG})
+    page = render_html(with_frame(study), StudyIdentity.of(instances), key_frames=True)
     assert "<script" not in page
     assert "url(" not in page
     assert "@import" not in page
@@ -122,9 +130,14 @@ def test_page_needs_nothing_else(study: StudyResult, instances: list[SopInstance
     assert page.count("data:image/png;base64,") == 1
 
 
-def test_key_frame_has_to_be_a_png(study: StudyResult, instances: list[SopInstance]) -> None:
-    with pytest.raises(RequestError, match=r"key frame of video-[0-9a-f]{16} is not a PNG"):
-        render_html(study, StudyIdentity.of(instances), key_frames={study.videos[0].path: b"GIF89a"})
+def test_key_frames_are_shown_on_request_alone(study: StudyResult, instances: list[SopInstance]) -> None:
+    identity = StudyIdentity.of(instances)
+    assert "data:image" not in render_html(with_frame(study), identity)
+    assert "data:image" not in render_html(study, identity, key_frames=True)
+    page = render_html(with_frame(study), identity, key_frames=True)
+    (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    np.testing.assert_array_equal(shown, FRAME)
 
 
 def test_everything_is_escaped(
@@ -142,7 +155,7 @@ def test_everything_is_escaped(
     study = build_study(outputs, tasks, files, weights=weights, parameters={evil: evil})
     named = [replace(instances[0], path=files[0], patient_name=evil, patient_id=evil, study_instance_uid=evil)]
     identity = StudyIdentity.of([*named, instances[1]], include_identifiers=True)
-    page = render_html(study, identity, key_frames={files[0]: PNG})
+    page = render_html(with_frame(study), identity, key_frames=True)
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 50
     text_of(page)
@@ -151,7 +164,7 @@ def test_everything_is_escaped(
 @pytest.mark.parametrize("identified", [False, True])
 def test_identifiers_only_when_asked_for(study: StudyResult, instances: list[SopInstance], *, identified: bool) -> None:
     identity = StudyIdentity.of(instances, include_identifiers=identified)
-    page = render_html(study, identity, key_frames={study.videos[0].path: PNG})
+    page = render_html(with_frame(study), identity, key_frames=True)
     for secret in ("SECRET", "MRN-0815", "19010203", "19991231", "ACC-4711", "a.dcm", "notes.txt", "1.2.3"):
         assert (secret in page) == identified, secret
 

@@ -27,6 +27,9 @@ FileBytes = bytes | memoryview | NDArray[np.uint8]
 # not on the clips requested. Eight in a row would lose a sixth of the sector of a slow heart.
 _PROBE = 8
 
+# Levels below this are black to the eye, and to the model; the darkest cine tried reaches 170.
+_DARK = 16
+
 
 class VideoClips(NamedTuple):
     """The clips of one video.
@@ -114,7 +117,18 @@ def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | No
         clips[sampled == index] = image
         if index in key:
             shown = np.broadcast_to(image, (CROP, CROP, 3))[:, :, ::-1]
+    _require_visible(clips)
     return VideoClips(clips, shown)
+
+
+def _require_visible(clips: NDArray[np.uint8]) -> None:
+    """Refuse clips in which nothing can be seen although something is there."""
+    brightest = int(clips.max())
+    if brightest < _DARK and int(clips.min()) < brightest:
+        raise VideoError(
+            VideoErrorCode.NEARLY_BLACK,
+            f"the frames are nearly black: their brightest level is {brightest} of 255; correct window or BitsStored",
+        )
 
 
 def _images(

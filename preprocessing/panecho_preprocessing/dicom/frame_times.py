@@ -16,14 +16,14 @@ def frame_seconds(dataset: Dataset, count: int) -> NDArray[np.float64] | None:
     FrameTimeVector (increments, the first of them 0) is preferred to FrameTime, unless FrameIncrementPointer names the
     latter; CineRate and RecommendedDisplayFrameRate, the speed of display, come last.
     """
-    by_vector = _from_vector(_numbers(dataset, "FrameTimeVector"), count)
-    by_time = _evenly(1000, _numbers(dataset, "FrameTime"), count)
+    by_vector = _from_vector(numbers(dataset, "FrameTimeVector"), count)
+    by_time = _evenly(1000, numbers(dataset, "FrameTime"), count)
     first, second = (by_time, by_vector) if _points_at_frame_time(dataset) else (by_vector, by_time)
     for seconds in (first, second):
         if seconds is not None:
             return seconds
     for keyword in ("CineRate", "RecommendedDisplayFrameRate"):
-        rates = _numbers(dataset, keyword)
+        rates = numbers(dataset, keyword)
         if len(rates) == 1 and rates[0] > 0:
             return _evenly(1, 1 / rates, count)
     return None
@@ -52,7 +52,7 @@ def _points_at_frame_time(dataset: Dataset) -> bool:
         return False
 
 
-def _numbers(dataset: Dataset, keyword: str) -> NDArray[np.float64]:
+def numbers(dataset: Dataset, keyword: str) -> NDArray[np.float64]:
     """Return an element's numbers, float64 [n]; none where it is missing or garbage."""
     try:
         value = dataset.get(keyword)

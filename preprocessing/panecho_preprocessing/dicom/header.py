@@ -30,6 +30,7 @@ _READ = [
     "Columns",
     "BitsAllocated",
     "BitsStored",
+    "HighBit",
     "PixelRepresentation",
     "ExtendedOffsetTable",
     "SOPClassUID",
@@ -40,6 +41,8 @@ _READ = [
     "FrameIncrementPointer",
     "CineRate",
     "RecommendedDisplayFrameRate",
+    *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "VOILUTSequence"),
     *DESCRIPTION_KEYWORDS,
     *_PALETTE,
     cast("str", VOLUME_SLICES),  # pydicom takes keywords and numbers of tags
@@ -53,7 +56,7 @@ class Header:
     `pixels` is the value of (7FE0,0010); it reaches to the end of the file where its length is undefined, as it is for
     compressed data. `pixel_bytes` is the length that its element states: more than `pixels` holds in a cut-off file.
     `declared_frames` is None where NumberOfFrames is missing or not a number; it may be wrong. `is_private` tells a
-    manufacturer's own SOP class from the standard's.
+    manufacturer's own SOP class from the standard's. `low_bit` is not 0 where samples are stored in the upper bits.
     """
 
     transfer_syntax: UID | None
@@ -65,6 +68,7 @@ class Header:
     planar: bool
     bits_allocated: int
     bits_stored: int
+    low_bit: int
     signed: bool
     declared_frames: int | None
     pixels: memoryview
@@ -136,6 +140,7 @@ def read_header(data: memoryview, limits: Limits) -> Header:
         planar=_number(dataset, "PlanarConfiguration", 0) == 1,
         bits_allocated=bits_allocated,
         bits_stored=_number(dataset, "BitsStored", bits_allocated),
+        low_bit=_low_bit(dataset, bits_allocated),
         signed=_number(dataset, "PixelRepresentation", 0) == 1,
         declared_frames=_number(dataset, "NumberOfFrames", 0) or None,
         pixels=pixels,
@@ -195,6 +200,13 @@ def _pixel_element(data: memoryview, implicit: bool, little_endian: bool) -> tup
     if length == 0xFFFFFFFF:
         return vr, None, data[start:]
     return vr, length, data[start : start + length]
+
+
+def _low_bit(dataset: Dataset, bits_allocated: int) -> int:
+    """Return the lowest bit of a stored sample that is in use: 0, but for samples moved to the upper bits."""
+    stored = _number(dataset, "BitsStored", bits_allocated)
+    high = _number(dataset, "HighBit", stored - 1)
+    return high + 1 - stored if stored <= high < bits_allocated else 0
 
 
 def _number(dataset: Dataset, keyword: str, default: int | None = None) -> int:

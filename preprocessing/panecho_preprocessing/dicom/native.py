@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.dicom.codecs.codec import Decoded, Samples
+from panecho_preprocessing.dicom.codecs.codec import Decoded, Samples, shifted_down
 from panecho_preprocessing.dicom.header import Header
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
@@ -56,7 +56,7 @@ class NativeFrames:
 
     def decode(self, index: int) -> Decoded:
         """Return one frame's samples as they are stored, without copying them where that is possible."""
-        return Decoded(self._samples(index), self._header.bits_stored)
+        return Decoded(shifted_down(self._samples(index), self._header), self._header.bits_stored)
 
     def _samples(self, index: int) -> Samples:
         header, start = self._header, index * self._layout.stride

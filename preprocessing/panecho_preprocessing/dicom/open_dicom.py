@@ -1,6 +1,10 @@
 """Opens a DICOM cine: finds its frames, their times and the image in them; applies colour to what a codec decodes."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
 
 from panecho_preprocessing.container import is_video
 from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded
@@ -17,6 +21,9 @@ from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Cine, Frame, FrameReader
 from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.video import VideoFile
+
+# Frames whose values decide how more than 8 bits are scaled.
+_PROBE = 8
 
 
 def open_dicom(data: memoryview, limits: Limits) -> Cine:
@@ -60,7 +67,8 @@ def _reader(header: Header, limits: Limits) -> FrameReader:
 
 
 def _native(header: Header) -> StoredFrames:
-    stored, to_frame = NativeFrames(header), converter(header)
+    stored = NativeFrames(header)
+    to_frame = converter(header, partial(_probe, stored.decode, stored.count))
     check_photometric(header)
     return StoredFrames(stored.count, lambda index: to_frame(stored.decode(index)))
 
@@ -83,7 +91,7 @@ def _frame_decoder(
     header: Header, encoded: list[EncodedFrame], decode: Callable[[memoryview, Header], Decoded], factor: int = 1
 ) -> Callable[[int], Frame]:
     """Return what decodes a frame by number, compares its shape with the header's, and applies colour."""
-    to_frame = converter(header)
+    to_frame = converter(header, partial(_probe, lambda index: decode(joined(encoded[index]), header), len(encoded)))
     size = -(-header.rows // factor), -(-header.columns // factor)
 
     def decode_frame(index: int) -> Frame:
@@ -94,6 +102,13 @@ def _frame_decoder(
         return to_frame(decoded)
 
     return decode_frame
+
+
+def _probe(decode: Callable[[int], Decoded], count: int) -> Iterator[Decoded]:
+    """Decode frames spread over the whole cine; those that cannot be decoded are left out."""
+    for index in np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist():
+        with contextlib.suppress(Exception):  # whatever it is, it is raised again when a clip needs the frame
+            yield decode(index)
 
 
 def _video(header: Header, limits: Limits) -> FrameReader:

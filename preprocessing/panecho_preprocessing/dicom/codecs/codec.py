@@ -48,3 +48,10 @@ def check_size(rows: int, columns: int, header: Header) -> None:
             VideoErrorCode.SIZE_MISMATCH,
             f"the compressed frame is {columns} x {rows} pixels, the header says {header.columns} x {header.rows}",
         )
+
+
+def shifted_down(samples: Samples, header: Header) -> Samples:
+    """Return samples that are stored in the upper bits (HighBit) in the lower ones; others as they are."""
+    if header.low_bit == 0:
+        return samples
+    return samples >> samples.dtype.type(header.low_bit)

@@ -7,7 +7,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded
+from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded, shifted_down
 from panecho_preprocessing.dicom.header import Header
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
@@ -38,7 +38,8 @@ def decode(data: memoryview, header: Header) -> Decoded:
         target[:] = unpacked[: target.size]  # the padding of a segment may follow
     planes = np.moveaxis(samples, 1, -1).copy().view(f">u{bytes_per_sample}")
     planes = planes.reshape(header.samples, header.rows, header.columns)
-    return Decoded(planes[0] if header.samples == 1 else planes.transpose(1, 2, 0), header.bits_stored)
+    samples = planes[0] if header.samples == 1 else planes.transpose(1, 2, 0)
+    return Decoded(shifted_down(samples, header), header.bits_stored)
 
 
 def _unpack(segment: memoryview, size: int) -> NDArray[np.uint8]:

@@ -1,13 +1,13 @@
-"""Clips and frames that a caller has made: from arrays to what the models take."""
+"""Checks clips and frames that a caller has made, and converts them to what the models take."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_client._contract import FRAME_SIZE
 from panecho_client._exceptions import RequestError
 
-FRAME_SIZE = 224
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 

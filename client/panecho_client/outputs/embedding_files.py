@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_client._contract import EMBEDDING_SIZE
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._whole_files import write_whole
-
-FEATURES = 768
 
 
 def write_embeddings(path: Path, names: Sequence[str], embeddings: Sequence[NDArray[np.float32] | str]) -> None:
@@ -29,7 +28,7 @@ def write_embeddings(path: Path, names: Sequence[str], embeddings: Sequence[NDAr
 
 
 def _npz(names: Sequence[str], statuses: Sequence[str], embeddings: Sequence[NDArray[np.float32] | str]) -> bytes:
-    missing = np.full(FEATURES, np.nan, np.float32)
+    missing = np.full(EMBEDDING_SIZE, np.nan, np.float32)
     rows = [missing if isinstance(embedding, str) else embedding for embedding in embeddings]
     file = io.BytesIO()
     np.savez(file, video=np.array(names), status=np.array(statuses), embedding=np.stack(rows))

@@ -16,6 +16,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEnd
 from panecho_client import RequestError, find_files
 from panecho_client.sources import LocalStudy, group_studies
 from panecho_client.sources.grouping import count_studies, read_known_headers
+from panecho_preprocessing.container import is_video
 
 AVI = b"RIFF\0\0\0\0AVI LIST"
 ULTRASOUND_CINE = "1.2.840.10008.5.1.4.1.1.3.1"
@@ -115,6 +116,29 @@ def test_a_video_above_a_study_may_be_of_another_patient(write: Write, tmp_path:
     write("0.txt", b"notes")
     write("patient/1", dicom("1.2.1"))
     assert names(grouped(tmp_path)) == [["0.avi"], ["0.txt", "1"]]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        AVI,
+        MP4,
+        b"#EXTftypM3U",
+        b"RIFF\x00\x10\x00\x00WAVE",
+        b"\x00\x00\x01\xba",
+        b"\x00\x00\x01\xb3",
+        b"G" + bytes(187) + b"G" + bytes(187) + b"G",
+        b"G" + bytes(187) + b"G" + bytes(187) + b"X",
+        b"GGG",
+        b"notes",
+    ],
+)
+def test_the_client_calls_video_what_the_server_reads_as_video(write: Write, tmp_path: Path, start: bytes) -> None:
+    content = start + bytes(1000)
+    write("0", content)
+    write("patient/1", dicom("1.2.1"))
+    separate = [["0"], ["1"]]
+    assert names(grouped(tmp_path)) == (separate if is_video(memoryview(content)) else [["0", "1"]])
 
 
 def medium(write: Write) -> None:

@@ -75,11 +75,11 @@ def choose_tasks(tasks: tuple[Task, ...], keys: str | Iterable[str] | None) -> t
     if keys is None:
         return tasks
     known = {task.key: task for task in tasks}
-    wanted = dict.fromkeys([keys] if isinstance(keys, str) else keys)
-    for key in wanted:
+    requested = dict.fromkeys([keys] if isinstance(keys, str) else keys)
+    for key in requested:
         if key not in known:
             raise UnknownTaskError.of(key, known, where="this server")
-    return tuple(known[key] for key in wanted)
+    return tuple(known[key] for key in requested)
 
 
 def in_one_request(batching: Batching, sizes: Sequence[int], num_clips: int) -> bool:

@@ -29,7 +29,7 @@ LINE_END = b"\r\n"
 
 FAILURE_COLUMNS: Columns = {"study": str, "files": str, "code": str, "reason": str}
 
-# What zipfile calls a member of an archive, as repr writes it.
+# How zipfile's errors name a member of a ZIP file.
 QUOTED = re.compile(r"""(?<!\w)b?(?P<quote>['"]).*?(?P=quote)(?!\w)""")
 
 
@@ -107,7 +107,7 @@ def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> Non
 
 
 def write_failures(folder: Path, failures: Iterable[Failure]) -> None:
-    """Write the table of the studies that failed; without a failure there is none.
+    """Write the table of the studies that failed; remove an old one if none failed.
 
     Raises:
         FilesError: It cannot be written.

@@ -262,6 +262,6 @@ def _require_same(folder: Path, earlier: Mapping[str, Setting], settings: Mappin
     if names:
         changes = "; ".join(f"{name} was {was.get(name)} and is {now.get(name)}" for name in names)
         raise FilesError(
-            f"{folder} was begun with other settings: {changes}. Resume with the same, or name another folder.",
+            f"{folder} was started with other settings: {changes}. Resume with the same, or name another folder.",
             paths=[folder],
         )

@@ -1,4 +1,4 @@
-"""The tables of all shards of an archive, joined to those of a single run."""
+"""Joins the tables of all shards of an archive to those of a single run."""
 
 import json
 from collections import Counter
@@ -93,10 +93,10 @@ def note_finished(folder: Path) -> None:
 
 
 def find_parts(folders: Sequence[Path]) -> list[Path]:
-    """Return the folders of shards: those given, and those right below one that is none itself.
+    """Return the folders of shards: those given, or those directly below a given folder that is not one itself.
 
     Raises:
-        FilesError: A folder given is none, and holds none.
+        FilesError: A given folder is not one and holds none.
     """
     parts: list[Path] = []
     for folder in folders:

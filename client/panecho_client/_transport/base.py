@@ -1,4 +1,4 @@
-"""How requests reach the server. What is below this module knows tritonclient; nothing of it gets out."""
+"""What every transport offers. Modules below this one use tritonclient and pass none of its types on."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ CLOSED = "this PanEcho client is closed; make a new one."
 
 
 class Transport(Protocol):
-    """A connection to one Triton server, or to several that are alike. It is made with the first call."""
+    """A connection to one Triton server, or to several alike. The first call connects."""
 
     async def get_config(self) -> dict[str, str]:
         """Return the parameters of the ensemble's model configuration; only a loaded model has one.
@@ -36,10 +36,10 @@ class Transport(Protocol):
         """Tell whether a model is loaded; errors as of ``get_config``."""
 
     async def load(self, model: str) -> None:
-        """Have the server load a model of its repository.
+        """Make the server load a model of its repository.
 
         Raises:
-            ServerError: The server does not, or lets no caller decide that.
+            ServerError: The server does not load it, or does not allow callers to load models.
             PanEchoError: As ``infer``.
         """
 

@@ -1,4 +1,4 @@
-"""From what goes wrong on the wire to our errors. gRPC and HTTP name the same things differently."""
+"""Translates errors of gRPC and HTTP, which name the same things differently, to ours."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -19,23 +19,23 @@ START_ONE = (
     "start one with `panecho serve`, or check the address (host:8001 is gRPC; 8000 is HTTP, as http://host:8000)"
 )
 
-# So says Triton, as NOT_FOUND, of a model that it is loading, or unloading because it is stopped.
+# Triton's text, as NOT_FOUND, for a model that it is loading, or unloading because the server stops.
 LOADING = "has no available versions"
 
-# With these Triton, and preprocessing, reject a request without having begun it.
+# Texts with which Triton, or preprocessing, rejects a request before starting it.
 BUSY = ("exceeds maximum queue size", "request timeout expired", "short of memory")
 
-# So says Triton, as INTERNAL, of a Python model whose process has died.
+# Triton's text, as INTERNAL, for a Python model whose process has died.
 DEAD = "is not healthy"
 
-# So says Triton of a study that is between two models when it is told to stop.
+# Triton's text for a study that is between two models when the server stops.
 STOPPING = "server is stopping"
 
-# What is said of a connection that ended during a call; also part of what is said when none could be made.
+# Texts for a connection that ended during a call; some also appear when none could be made.
 BROKEN = ("socket closed", "connection reset", "broken pipe", "goaway", "server disconnected")
 NEVER_MADE = ("failed to connect", "connections to all backends failing", "cannot connect")
 
-# So says Triton over gRPC, as UNAVAILABLE, of an API that is closed to callers without a certain header.
+# Triton's text over gRPC, as UNAVAILABLE, for an API that is closed to callers without a certain header.
 RESTRICTED = "protocol is restricted"
 DENIED = "PERMISSION_DENIED"
 UNKNOWN_CALLER = "UNAUTHENTICATED"
@@ -77,7 +77,7 @@ def translated(error: InferenceServerException, url: str, model: str, timeout: f
 
 
 def not_loaded(error: InferenceServerException, url: str, model: str, timeout: float) -> PanEchoError:
-    """Return our error for a model that the server was asked to load and did not."""
+    """Return our error for a model that the server did not load on request."""
     found = translated(error, url, model, timeout)
     if isinstance(found, ServerUnavailableError | DeadlineExceededError):
         return found
@@ -89,7 +89,7 @@ def not_loaded(error: InferenceServerException, url: str, model: str, timeout: f
 
 
 def denied(url: str, text: str, code: str) -> RequestError:
-    """Return the error for a caller who is not known, or who may not do this."""
+    """Return the error for a caller who is unknown, or not allowed to do this."""
     if code == UNKNOWN_CALLER:
         return RequestError(
             f"{url} does not know who asks ({text}); give your token: --header 'Authorization: Bearer TOKEN', or "
@@ -107,7 +107,7 @@ def late(url: str, timeout: float) -> DeadlineExceededError:
 
 
 def unavailable(url: str, model: str, text: str, code: str = "UNAVAILABLE") -> ServerUnavailableError:
-    """Return the error for a server that is not there, not ready or takes no more."""
+    """Return the error for a server that is not there, not ready or busy."""
     lowered = text.lower()
     if code == "RESOURCE_EXHAUSTED" or any(sign in lowered for sign in BUSY):
         return ServerBusyError(

@@ -80,7 +80,7 @@ class SharedMemoryPool:
             await self._drop(self._idle.pop())
 
     async def _taken(self, size: int) -> SharedMemory:
-        """Return a registered region of at least ``size`` bytes; there are as many as requests under way at a time."""
+        """Return a registered region of at least ``size`` bytes; there are as many as requests in progress."""
         for region in sorted(self._idle, key=lambda region: region.size):
             if region.size >= size:
                 self._idle.remove(region)

@@ -18,7 +18,7 @@ def build_sr(study: StudyResult, identity: StudyIdentity) -> "Dataset":
     Each part of the heart is a measurement group with the model's identity: measurements with UCUM units, the most
     probable class of each classification, and the probability of each class. Values that are no numbers are left out.
     The report refers to the DICOM files that the predictions come from. With identifiers it joins their study; without
-    it is a study of its own, whose UIDs stand for the real ones, and refers to files by such UIDs too.
+    it is a separate study, whose UIDs stand for the real ones, and refers to files by such UIDs too.
 
     Example:
         >>> build_sr(study, identify(study)).save_as("report.dcm")

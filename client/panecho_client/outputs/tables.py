@@ -1,6 +1,6 @@
 """Studies as tables: long (a row per study or video, task and class) and wide (a row per study); CSV and Parquet.
 
-Each row tells which model and weights its numbers are from, and what has to stand beside them.
+Each row names the model and weights of its numbers, and the warnings to show with them.
 """
 
 import csv

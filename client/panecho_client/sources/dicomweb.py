@@ -62,7 +62,7 @@ class DicomWeb:
         ...     study = panecho.predict_study(pacs.fetch(found.uid, folder))
 
     Raises:
-        RequestError: The address is none, or the extra is not installed.
+        RequestError: The address is not a valid URL, or the extra is not installed.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from panecho_evaluation.errors import EvaluationError
 from panecho_evaluation.estimates import Estimate, RunThresholds, estimate_cohort
 from panecho_evaluation.label_checks import suspicious_labels
 from panecho_evaluation.matching import LabelledStudies
+from panecho_evaluation.public_sets import Published
 from panecho_evaluation.results import Results
 from panecho_evaluation.subgroups import Subgroups
 from panecho_evaluation.thresholds import ThresholdRule
@@ -36,12 +37,14 @@ class EvaluationSettings:
         seed: Of the resamples, and of the choice of videos.
         thresholds: From which probability on a class is called.
         subgroups: Columns of the labels that divide the studies.
+        published: Numbers to show beside those of the same task and metric.
     """
 
     rounds: int = 1000
     seed: int = 0
     thresholds: ThresholdRule = field(default_factory=ThresholdRule)
     subgroups: tuple[Subgroups, ...] = ()
+    published: tuple[Published, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

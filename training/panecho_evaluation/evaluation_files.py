@@ -87,6 +87,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
             "threshold_target": settings.thresholds.target,
             "subgroups": [asdict(subgroups) for subgroups in settings.subgroups],
         },
+        "published": [asdict(published) for published in settings.published],
         "tasks": {task.key: _task(task) for task in evaluation.tasks},
         "summary": [asdict(summary) for summary in summaries(evaluation)],
         "confusion": _of_samples(evaluation, _confusion),

@@ -101,6 +101,18 @@ class ReportTables:
             rows.append([*head, *values, *differences])
         return Table(heads, rows)
 
+    def published(self) -> Table:
+        """Return a row per published number, with each run's beside it."""
+        tasks = {task.key: task for task in self._evaluation.tasks}
+        rows = []
+        for of in self._evaluation.settings.published:
+            if of.task in tasks:
+                task = tasks[of.task]
+                head = Cell(of.model, of.source), Cell(of.task), Cell(METRICS[of.metric].label)
+                runs = [self._cell(run, task, _class(task), of.metric) for run in self._runs]
+                rows.append([*head, Cell(format_value(of.value, of.metric, task)), *runs])
+        return Table(["Published by", "Task", "Metric", "Published", *self._runs], rows)
+
     def subgroups(self, column: str, run: str) -> Table:
         """Return a row per task with the leading metric of each group of a column."""
         return self._by_cohort(run, self._evaluation.subgroups[column])

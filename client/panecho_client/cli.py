@@ -6,18 +6,42 @@ from typing import TYPE_CHECKING
 from panecho_client._lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from panecho_client._commands.console import make_messages
-    from panecho_client._commands.options import Access
+    from panecho_client._archive.output_folder import OutputFolder
+    from panecho_client._commands.console import INTERRUPTED, make_messages
+    from panecho_client._commands.options import Access, Clips, Names, Naming, RequestOptions, ServerOptions
+    from panecho_client._commands.predict_archive import predict_sources
     from panecho_client.outputs.terminal import make_console
 
-__all__ = ["Access", "main", "make_console", "make_messages"]
+__all__ = [
+    "INTERRUPTED",
+    "Access",
+    "Clips",
+    "Names",
+    "Naming",
+    "OutputFolder",
+    "RequestOptions",
+    "ServerOptions",
+    "main",
+    "make_console",
+    "make_messages",
+    "predict_sources",
+]
 
 if not TYPE_CHECKING:
     __getattr__ = lazy_names(
         __name__,
         {
-            "panecho_client._commands.console": ("make_messages",),
-            "panecho_client._commands.options": ("Access",),
+            "panecho_client._archive.output_folder": ("OutputFolder",),
+            "panecho_client._commands.console": ("INTERRUPTED", "make_messages"),
+            "panecho_client._commands.options": (
+                "Access",
+                "Clips",
+                "Names",
+                "Naming",
+                "RequestOptions",
+                "ServerOptions",
+            ),
+            "panecho_client._commands.predict_archive": ("predict_sources",),
             "panecho_client.outputs.terminal": ("make_console",),
         },
     )

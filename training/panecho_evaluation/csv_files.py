@@ -1,4 +1,4 @@
-"""Tables in CSV files, read a row at a time."""
+"""Tables in CSV files, read a row at a time, and files that are written whole."""
 
 import csv
 import io
@@ -9,12 +9,13 @@ from typing import TypeAlias
 
 from panecho_evaluation.errors import EvaluationError
 
-__all__ = ["OnProgress", "Rows", "read_rows"]
+__all__ = ["OnProgress", "Rows", "read_rows", "write_text"]
 
 OnProgress: TypeAlias = Callable[[float], None]
 """Called with the share that is done, from 0 to 1."""
 
-Rows: TypeAlias = Iterator[list[str]]
+Rows: TypeAlias = Iterator[tuple[int, list[str]]]
+"""Number of each row, the header being 1, and its fields."""
 
 ROWS_A_STEP = 10_000
 DELIMITERS = ",;\t"
@@ -54,4 +55,18 @@ def _checked(path: Path, rows: Iterator[list[str]], width: int, on_step: Callabl
             continue
         if len(row) != width:
             raise EvaluationError(f"{path}: row {number} has {len(row)} fields and the header {width}.")
-        yield row
+        yield number, row
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a file, and return its path.
+
+    Raises:
+        EvaluationError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be written: {error.strerror or error}; name another folder.") from None
+    return path

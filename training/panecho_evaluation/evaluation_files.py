@@ -14,7 +14,7 @@ from typing import Any
 from panecho_evaluation.agreement_metrics import confusion_matrix
 from panecho_evaluation.bootstrap import CONFIDENCE
 from panecho_evaluation.calibration_metrics import reliability_curve
-from panecho_evaluation.errors import EvaluationError
+from panecho_evaluation.csv_files import write_text
 from panecho_evaluation.evaluation import Evaluation
 from panecho_evaluation.metric_names import METRICS
 from panecho_evaluation.results import Results
@@ -22,7 +22,7 @@ from panecho_evaluation.summary import summaries
 from panecho_evaluation.task_metrics import TaskSample, most_probable
 from panecho_model.tasks import Task
 
-__all__ = ["COLUMNS", "to_dict", "write_numbers", "write_text", "write_unmatched"]
+__all__ = ["COLUMNS", "to_dict", "write_numbers", "write_unmatched"]
 
 NAMES = ("run", "reference", "cohort", "task", "class_name", "metric", "value", "low", "high", "studies", "patients")
 COLUMNS = (*(name.removesuffix("_name") for name in NAMES), "unit")
@@ -94,20 +94,6 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
         "reliability": _of_samples(evaluation, _reliability),
         "numbers": [asdict(estimate) for estimate in evaluation.estimates],
     }
-
-
-def write_text(path: Path, text: str) -> Path:
-    """Write a file, and return its path.
-
-    Raises:
-        EvaluationError: It cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise EvaluationError(f"{path} cannot be written: {error.strerror or error}; name another folder.") from None
-    return path
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:

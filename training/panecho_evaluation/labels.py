@@ -15,7 +15,7 @@ from panecho_evaluation.errors import EvaluationError
 from panecho_evaluation.label_values import LabelParser
 from panecho_model.tasks import Task
 
-__all__ = ["LabelTable", "read_labels"]
+__all__ = ["LabelTable", "identifying_columns", "read_labels"]
 
 IDENTIFIERS = {
     "study": ("study", "studyinstanceuid", "studyuid"),
@@ -73,15 +73,11 @@ def read_labels(
         EvaluationError: It cannot be read, names no study or no task, or holds labels that a task does not have.
     """
     with read_rows(path, on_progress) as (header, delimiter, lines):
-        places = _identifying(path, header)
+        places = identifying_columns(path, header)
         if splits and "split" not in places:
             raise EvaluationError(f"{path} has no column split; leave --split out.")
         labelled = _labelled(path, header, tasks, set(places.values()))
-        kept = [
-            (number, line)
-            for number, line in enumerate(lines, 2)
-            if not splits or line[places["split"]].strip() in splits
-        ]
+        kept = [(number, line) for number, line in lines if not splits or line[places["split"]].strip() in splits]
     if not kept:
         raise EvaluationError(f"{path} has no row{' of split ' + ', '.join(splits) if splits else ''}.")
     numbers, table = zip(*kept, strict=True)
@@ -101,8 +97,12 @@ def read_labels(
     )
 
 
-def _identifying(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Return the places of the columns that say whose the labels are."""
+def identifying_columns(path: Path, header: Sequence[str]) -> dict[str, int]:
+    """Return the places of the columns that say whose the labels are: study, file, patient, split.
+
+    Raises:
+        EvaluationError: There is neither ``study`` nor ``file``.
+    """
     plain = ["".join(filter(str.isalpha, name)).lower() for name in header]
     places = {
         name: next(plain.index(alias) for alias in aliases if alias in plain)

@@ -108,7 +108,7 @@ def read_long(path: Path, on_progress: OnProgress = lambda _: None) -> LongTable
     with read_rows(path, on_progress) as (header, _, rows):
         origin = OriginReader(path, header)
         places = _places(path, header)
-        for row in rows:
+        for _, row in rows:
             origin.read(row)
             name, patient, video, status, task, class_name, value, unit = (row[place] for place in places)
             study = studies.setdefault(name, len(studies))
@@ -151,7 +151,7 @@ def first_tasks(path: Path) -> dict[str, Task]:
     first: str | None = None
     with read_rows(path) as (header, _, rows):
         places = _places(path, header)
-        for row in rows:
+        for _, row in rows:
             study, _, video, _, task, class_name, _, unit = (row[place] for place in places)
             first = first or study
             if video or study != first:

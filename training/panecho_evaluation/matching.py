@@ -69,7 +69,7 @@ def match_studies(table: LabelTable, runs: Mapping[str, Results], aliases: Alias
     Raises:
         EvaluationError: No study has both labels and predictions, or two rows of a study have different labels.
     """
-    names = _names(table, aliases)
+    names = _names(table, runs, aliases)
     found = {run: _places(names, results) for run, results in runs.items()}
     unmatched = [left for run, results in runs.items() for left in _unmatched(run, results, table, found[run], names)]
     matched = np.flatnonzero(np.logical_and.reduce([places >= 0 for places in found.values()]))
@@ -123,15 +123,28 @@ class _Groups:
         return tuple(texts)
 
 
-def _names(table: LabelTable, aliases: Aliases) -> list[tuple[str, ...]]:
-    """Return what results may call the study of each row; rows of one study share their files."""
+def _names(table: LabelTable, runs: Mapping[str, Results], aliases: Aliases) -> list[tuple[str, ...]]:
+    """Return what results may call the study of each row; rows of one study share their files.
+
+    No more aliases are taken than are needed to find the study in every run: some take the reading of files.
+    """
     keys = [(study, "") if study else ("", file) for study, file in zip(table.studies, table.files, strict=True)]
     files: dict[tuple[str, str], list[str]] = {key: [] for key in keys}
     for key, file in zip(keys, table.files, strict=True):
         if file:
             files[key].append(file)
-    names = {key: tuple(aliases(key[0], found)) for key, found in files.items()}
+    known = [{*results.studies, *results.failures} for results in runs.values()]
+    names = {key: _until_found(aliases(key[0], found), known) for key, found in files.items()}
     return [names[key] for key in keys]
+
+
+def _until_found(aliases: Iterable[str], known: Sequence[set[str]]) -> tuple[str, ...]:
+    names: list[str] = []
+    for alias in aliases:
+        names.append(alias)
+        if all(not of.isdisjoint(names) for of in known):
+            break
+    return tuple(names)
 
 
 def _places(names: Sequence[tuple[str, ...]], results: Results) -> NDArray[np.intp]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from panecho_evaluation.csv_files import read_rows
+from panecho_evaluation.csv_files import read_rows, write_text
 from panecho_evaluation.errors import EvaluationError
 
 __all__ = ["PUBLIC_SETS", "PublicSet", "Published"]
 
 FAULTS_SHOWN = 10
+TABLE = "table.csv"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,18 @@ class PublicSet:
     table: Callable[[Path], str]
     published: tuple[Published, ...]
 
+    def write_table(self, folder: Path, output: Path) -> Path:
+        """Write the set's table to an output folder, and return its path.
+
+        Args:
+            folder: Folder that the set was unpacked to.
+            output: Where to write ``table.csv``.
+
+        Raises:
+            EvaluationError: The set is not in the folder, or the table cannot be written.
+        """
+        return write_text(output / TABLE, self.table(folder))
+
 
 def _echonet_dynamic(folder: Path) -> str:
     """Return the table of EchoNet-Dynamic: a video per patient, with EF and volumes.
@@ -71,7 +84,7 @@ def _echonet_dynamic(folder: Path) -> str:
             places = [header.index(name) for name in ("FileName", "Split", "EF", "ESV", "EDV")]
         except ValueError as error:
             raise EvaluationError(f"{lists[0]} is not that of EchoNet-Dynamic: {error}.") from None
-        for line in lines:
+        for _, line in lines:
             name, split, ef, esv, edv = (line[place] for place in places)
             video = videos / f"{name.removesuffix('.avi')}.avi"
             if split.upper() == "TEST" and not video.is_file():

@@ -159,4 +159,4 @@ def _failures(path: Path) -> Mapping[str, str]:
     with read_rows(file) as (header, _, rows):
         if not {"study", "code"} <= set(header):
             raise EvaluationError(f"{file} has no columns study and code: `panecho predict` did not write it.")
-        return {row[header.index("study")]: row[header.index("code")] for row in rows}
+        return {row[header.index("study")]: row[header.index("code")] for _, row in rows}

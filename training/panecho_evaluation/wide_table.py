@@ -57,7 +57,7 @@ def read_wide(path: Path, on_progress: OnProgress = lambda _: None) -> WideTable
         places = {name: place for place, name in enumerate(header)}
         columns = task_columns([name for name in header if name not in ("study", "patient", *COUNTS, *ORIGIN)])
         numeric = [places[name] for names in columns.values() for name in names]
-        for row in rows:
+        for _, row in rows:
             origin.read(row)
             studies.append(row[places["study"]])
             patients.append(row[places["patient"]])

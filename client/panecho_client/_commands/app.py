@@ -14,6 +14,7 @@ from panecho_client._exceptions import PanEchoError
 
 REQUIREMENTS = {
     "doctor": "panecho-triton",
+    "evaluate": "panecho-triton[evaluation]",
     "export": "panecho-triton[export]",
     "models": "panecho-triton",
     "serve": "panecho-triton[server]",

@@ -46,12 +46,46 @@ def predict_many(  # noqa: PLR0913 - one argument per group of options
         CycloptsError: The shard, a query or a header cannot be read.
         PanEchoError: There is nothing to predict, or something ends the whole run.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     messages, shard, folder = make_messages(), _shard(selection), _folder(run, naming)
     with ExitStack() as opened:
         sources = _sources(paths, selection, shard, opened, messages)
-        client = partial(AsyncPanEcho, server.connection, transport=open_local(server, messages))
-        progress = opened.enter_context(RunProgress(messages, len(sources)))
+        status = predict_sources(
+            sources, request, folder, server=server, resume=run.resume, again="Continue with --resume.", shard=shard
+        )
+    if status != INTERRUPTED:
+        for table in folder.tables:
+            print(table)
+    return status
+
+
+def predict_sources(  # noqa: PLR0913 - what, where from, where to
+    sources: Sequence[StudySource],
+    request: PredictionRequest,
+    folder: OutputFolder,
+    *,
+    server: ServerOptions,
+    resume: bool,
+    again: str,
+    shard: Shard | None = None,
+) -> int:
+    """Predict every study that the folder lacks, with progress and failures on stderr, and return the exit status.
+
+    Args:
+        sources: The studies.
+        request: What to predict of each.
+        folder: Where results go.
+        server: The server.
+        resume: Whether the folder may hold results of an earlier run.
+        again: How to continue after an interruption.
+        shard: Which part of an archive the studies are, if not all of it.
+
+    Raises:
+        PanEchoError: Something ends the whole run.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    messages = make_messages()
+    client = partial(AsyncPanEcho, server.connection, transport=open_local(server, messages))
+    with RunProgress(messages, len(sources)) as progress:
         try:
             predicted = _run(
                 client,
@@ -61,11 +95,11 @@ def predict_many(  # noqa: PLR0913 - one argument per group of options
                 folder=folder,
                 progress=progress,
                 concurrency=server.concurrency,
-                resume=run.resume,
+                resume=resume,
             )
             asyncio.run(predicted)
         except KeyboardInterrupt:
-            messages.print(f"Interrupted. {progress.summary} Continue with --resume.")
+            messages.print(f"Interrupted. {progress.summary} {again}")
             return INTERRUPTED
     if shard:
         note_finished(folder.path)
@@ -162,6 +196,4 @@ def _tell(folder: OutputFolder, progress: RunProgress, messages: Console) -> int
         messages.print(f"{failure.study}: {failure.reason}", style="red", markup=False)
     if len(folder.failures) > FAILURES_SHOWN:
         messages.print(f"… and {len(folder.failures) - FAILURES_SHOWN} more: see failures.csv.")
-    for table in folder.tables:
-        print(table)
     return SOME_FAILED if folder.failures else 0

@@ -267,7 +267,7 @@ def test_a_study_that_cannot_be_predicted_is_left_out_and_said(
 def test_files_that_are_missing_are_named_before_anything_is_sent(table: Path, tmp_path: Path) -> None:
     finished = invoke("evaluate", "--table", table, "--url", "localhost:1", "--output", tmp_path / "out")
     assert finished.exit_code == 1
-    assert "row 11: the file does not exist" in finished.stderr
+    assert "row 12: the file does not exist" in finished.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from panecho_client import find_files
-from panecho_client.outputs import identify_files, pseudonym
+from panecho_client.outputs import pseudonym
+from panecho_client.sources import LocalStudy
 from panecho_evaluation.errors import EvaluationError
 from panecho_evaluation.matching import Aliases
 from panecho_evaluation.results import Results
@@ -32,9 +33,9 @@ def study_aliases(folder: Path, pseudonym_key: bytes) -> Aliases:
                 yield table_name(text, pseudonym_key)
         paths = [path for path in (folder / file for file in files) if path.exists()]
         if paths:
-            found = find_files(paths).files
+            found = LocalStudy(find_files(paths).files)
             for identifiers in (True, False):
-                yield identify_files(found, include_identifiers=identifiers, pseudonym_key=pseudonym_key).study
+                yield found.identity(include_identifiers=identifiers, pseudonym_key=pseudonym_key).study
 
     return aliases
 

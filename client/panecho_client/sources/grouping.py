@@ -5,7 +5,7 @@ Reads headers only. Needs pydicom.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -59,7 +59,8 @@ def group_studies(files: Iterable[Path]) -> tuple[LocalStudy, ...]:
     Raises:
         RequestError: The extra ``reports`` is not installed.
     """
-    found = [file for file in map(_read, files) if file.kind != "dicomdir"]
+    texts: dict[str, str] = {}  # kept once: the files of a study say mostly the same, and archives hold millions
+    found = [file for file in (_read(path, texts) for path in files) if file.kind != "dicomdir"]
     same_folder, below = _uids_by_container(found)
     groups: defaultdict[str | Container, list[SopInstance]] = defaultdict(list)
     for file in found:
@@ -99,12 +100,13 @@ def _belongs_to(file: _File, same_folder: Uids, below: Uids) -> str | Container:
     return next(iter(shared)) if len(shared) == 1 else file.container
 
 
-def _read(path: Path) -> _File:
+def _read(path: Path, texts: dict[str, str]) -> _File:
     try:
         start, header = read_start_and_header(path)
     except FilesError:
         return _File(kind="dicom", header=SopInstance(path=path))
-    return _File(kind=_kind(start), header=header)
+    shared = {name: texts.setdefault(text, text) for name, text in vars(header).items() if isinstance(text, str)}
+    return _File(kind=_kind(start), header=replace(header, **shared))  # type: ignore[arg-type]  # texts by their names
 
 
 def _kind(start: bytes) -> Kind:

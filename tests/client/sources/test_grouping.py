@@ -74,6 +74,15 @@ def test_studies_of_one_folder_are_told_apart_in_order(write: Write, tmp_path: P
     assert [[header.path for header in study.headers] for study in studies] == [[*study.paths] for study in studies]
 
 
+def test_headers_of_a_study_share_their_texts(write: Write, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(name, dicom("1.2.1"))
+    first, second = grouped(tmp_path)[0].headers
+    assert first.patient_name == "Doe^Jane"
+    assert first.patient_name is second.patient_name
+    assert first.study_instance_uid is second.study_instance_uid
+
+
 def test_studies_are_counted_by_their_uids(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [write("a", dicom("1.2.1")), write("b", dicom("1.2.1")), write("c", dicom("1.2.2")), write("d.avi", AVI)]
     headers = read_known_headers(files)

@@ -1,18 +1,18 @@
 """Compressed pixel data: finds the fragments of each frame (DICOM PS3.5 A.4)."""
 
 import itertools
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from panecho_preprocessing.dicom.header import Header
+from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
 # One compressed frame: its fragments, in order.
 EncodedFrame: TypeAlias = list[memoryview]
 
-_ITEM = (0xFFFE, 0xE000)
+_ITEM = b"\xfe\xff\x00\xe0"
 
 
 class _Item(NamedTuple):
@@ -44,6 +44,24 @@ def concatenate(header: Header) -> memoryview:
     return joined([item.value for item in _items(header.pixels)][1:])
 
 
+def first_fragment(header: Header) -> memoryview | None:
+    """Return the first fragment with content, after the offset table; None if the pixel data is not items."""
+    return next((item.value for item in itertools.islice(_items(header.pixels), 1, None) if item.value), None)
+
+
+def check_frame_count(header: Header, found: int) -> None:
+    """Refuse several images for each declared frame: they are slices of volumes, or the header is of another file.
+
+    A count that is otherwise wrong is corrected by the frames, each of which states its size.
+    """
+    declared = header.declared_frames or 1
+    if found != declared and (header.is_private or (declared > 1 and found % declared == 0)):
+        raise VideoError(
+            VideoErrorCode.SIZE_MISMATCH,
+            f"the header says {declared} frame(s), the file holds {found} images: a 3D volume? correct the header",
+        )
+
+
 def joined(fragments: EncodedFrame) -> memoryview:
     """Return fragments joined; a single one, as most frames have, is not copied."""
     return fragments[0] if len(fragments) == 1 else memoryview(b"".join(fragments))
@@ -53,9 +71,11 @@ def _items(data: memoryview) -> Iterator[_Item]:
     """Yield the items up to the delimiter, or to the end of the data, or to what is not an item."""
     position = 0
     while position + 8 <= len(data):
-        group, element, length = struct.unpack_from("<HHI", data, position)
+        if bytes(data[position : position + 4]) != _ITEM and bytes(data[position + 1 : position + 5]) == _ITEM:
+            position += 1  # the pad of a fragment whose odd length does not count it
+        length = int.from_bytes(data[position + 4 : position + 8], "little")
         start, end = position + 8, position + 8 + length
-        if (group, element) != _ITEM or end > len(data):
+        if bytes(data[position : position + 4]) != _ITEM or end > len(data):
             return
         yield _Item(position, data[start:end])
         position = end

@@ -82,6 +82,9 @@ class Header:
 
 _INFLATE_STEP = 1 << 20
 
+_ITEM_DELIMITERS = (b"\xfe\xff\x0d\xe0\0\0\0\0", b"\xff\xfe\xe0\x0d\0\0\0\0")  # little and big endian
+_MAX_STRAY = 8
+
 
 class _Reader:
     """A memoryview with the methods of a file that pydicom calls, so that the pixels are not copied."""
@@ -119,14 +122,11 @@ def read_header(data: memoryview, limits: Limits) -> Header:
     deflated = _deflated_part(data)
     if deflated is not None:
         data = _inflate(deflated, limits.max_inflated_bytes)
-    reader = _Reader(data)
-    dataset = dcmread(
-        reader, stop_before_pixels=True, force=True, specific_tags=list(_READ)
-    )  # stops at the pixels' tag
+    dataset, rest = _read_elements(data)
     implicit, little_endian = dataset.original_encoding
     regions = read_regions(dataset)
     require_echo(dataset, regions)
-    vr, length, pixels = _pixel_element(data[reader.tell() :], bool(implicit), bool(little_endian))
+    vr, length, pixels = _pixel_element(rest, bool(implicit), bool(little_endian))
     bits_allocated = _number(dataset, "BitsAllocated")
     header = Header(
         transfer_syntax=DeflatedExplicitVRLittleEndian
@@ -153,6 +153,22 @@ def read_header(data: memoryview, limits: Limits) -> Header:
     )
     _check(header, limits.max_frame_pixels)
     return header
+
+
+def _read_elements(data: memoryview) -> tuple[Dataset, memoryview]:
+    """Read the header; return it and the rest of the file, from the pixels' tag.
+
+    At an item delimiter outside a sequence, which some writers leave, pydicom stops: it is cut out.
+    """
+    for _ in range(_MAX_STRAY):
+        reader = _Reader(data)
+        dataset = dcmread(reader, stop_before_pixels=True, force=True, specific_tags=list(_READ))
+        end = reader.tell()
+        is_at_pixels = bytes(data[end : end + 4]) in (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
+        if is_at_pixels or bytes(data[max(0, end - 8) : end]) not in _ITEM_DELIMITERS:
+            break
+        data = memoryview(b"".join((data[: end - 8], data[end:])))
+    return dataset, data[end:]
 
 
 def _deflated_part(data: memoryview) -> memoryview | None:

@@ -7,8 +7,17 @@ from functools import partial
 import numpy as np
 
 from panecho_preprocessing.container import is_video
+from panecho_preprocessing.dicom.codecs import jpegls
 from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded
-from panecho_preprocessing.dicom.encapsulated import EncodedFrame, concatenate, joined, split_frames
+from panecho_preprocessing.dicom.codecs.jpeg_stream import is_jpegls
+from panecho_preprocessing.dicom.encapsulated import (
+    EncodedFrame,
+    check_frame_count,
+    concatenate,
+    first_fragment,
+    joined,
+    split_frames,
+)
 from panecho_preprocessing.dicom.frame_times import frame_seconds
 from panecho_preprocessing.dicom.header import Header, read_header
 from panecho_preprocessing.dicom.image_type import require_transthoracic
@@ -16,7 +25,7 @@ from panecho_preprocessing.dicom.native import NativeFrames
 from panecho_preprocessing.dicom.photometric import check_photometric, converter
 from panecho_preprocessing.dicom.regions import tissue_box
 from panecho_preprocessing.dicom.stored_frames import StoredFrames
-from panecho_preprocessing.dicom.transfer_syntax import CODECS, NATIVE, VIDEO, unsupported
+from panecho_preprocessing.dicom.transfer_syntax import CODECS, NATIVE, VIDEO, recognised, unsupported
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Cine, Frame, FrameReader
 from panecho_preprocessing.limits import Limits
@@ -57,17 +66,35 @@ def _require_transthoracic(header: Header, reader: FrameReader) -> None:
 
 def _reader(header: Header, limits: Limits) -> FrameReader:
     syntax = header.transfer_syntax
-    if syntax in NATIVE or (syntax is None and not header.undefined_length):
-        return _native(header)
     if syntax in VIDEO:
         return _video(header, limits)
-    if syntax not in CODECS:
+    if syntax not in NATIVE and syntax not in CODECS and (syntax is not None or header.undefined_length):
         raise unsupported(syntax)
-    return _encapsulated(header, CODECS[syntax])
+    stated = None if syntax is None else CODECS.get(syntax)
+    fragment = first_fragment(header)
+    if fragment is None:
+        return _native(header) if stated is None or not header.undefined_length else _encapsulated(header, stated)
+    if stated is None or not _is_of(stated, fragment):
+        stated = recognised(fragment) or stated
+    return _native(header) if stated is None else _encapsulated(header, stated)
+
+
+def _is_of(codec: Codec, fragment: memoryview) -> bool:
+    """Whether a stream is of the codec that the transfer syntax states; JPEG and JPEG-LS start alike."""
+    return codec.starts_frame(fragment) and (codec is jpegls.CODEC) == is_jpegls(fragment)
 
 
 def _native(header: Header) -> StoredFrames:
-    stored = NativeFrames(header)
+    try:
+        stored = NativeFrames(header)
+    except VideoError as error:
+        if recognised(header.pixels[:4096]) is None:
+            raise
+        raise VideoError(
+            VideoErrorCode.UNSUPPORTED_TRANSFER_SYNTAX,
+            "the pixel data is a compressed stream without fragments under an uncompressed transfer syntax; "
+            "encapsulate it under the transfer syntax of its compression",
+        ) from error
     to_frame = converter(header, partial(_probe, stored.decode, stored.count))
     check_photometric(header)
     return StoredFrames(stored.count, lambda index: to_frame(stored.decode(index)))
@@ -77,6 +104,7 @@ def _encapsulated(header: Header, codec: Codec) -> StoredFrames:
     encoded = split_frames(header, codec.starts_frame)
     if not encoded:
         raise VideoError(VideoErrorCode.TRUNCATED, "the file holds no complete frame")
+    check_frame_count(header, len(encoded))
     decode, decode_reduced = _frame_decoder(header, encoded, codec.decode), codec.decode_reduced
     if decode_reduced is None:
         return StoredFrames(len(encoded), decode)

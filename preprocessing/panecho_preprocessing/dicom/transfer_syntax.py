@@ -17,6 +17,7 @@ from pydicom.uid import (
 
 from panecho_preprocessing.dicom.codecs import jpeg, jpeg2000, jpegls, jpegxl, rle
 from panecho_preprocessing.dicom.codecs.codec import Codec
+from panecho_preprocessing.dicom.codecs.jpeg_stream import is_jpegls
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 
 _START = "1.2.840.10008.1.2.4."
@@ -33,6 +34,19 @@ CODECS: dict[str, Codec] = {
     **dict.fromkeys(_JPEG_2000, jpeg2000.CODEC),
     **dict.fromkeys(_JPEG_XL, jpegxl.CODEC),
 }
+
+
+def recognised(fragment: memoryview) -> Codec | None:
+    """Return the codec of a stream by its first bytes; None for an unknown one.
+
+    Converters change the transfer syntax and leave the stream, or the other way round.
+    """
+    for codec in (jpeg2000.CODEC, jpegxl.CODEC, rle.CODEC):
+        if codec.starts_frame(fragment):
+            return codec
+    if not jpeg.CODEC.starts_frame(fragment):
+        return None
+    return jpegls.CODEC if is_jpegls(fragment) else jpeg.CODEC
 
 
 def unsupported(syntax: UID | None) -> VideoError:

@@ -55,6 +55,11 @@ def starts_frame(fragment: memoryview) -> bool:
     return bytes(fragment[:2]) == _START_OF_IMAGE
 
 
+def is_jpegls(data: memoryview) -> bool:
+    """Whether a stream is JPEG-LS and not JPEG."""
+    return any(marker == _JPEG_LS for marker, _, _ in _segments(data))
+
+
 def read_stream(data: memoryview, header: Header) -> JpegStream:
     """Read a frame's stream up to its pixels and compare it with the header, before anything is decoded.
 

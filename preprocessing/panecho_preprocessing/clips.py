@@ -37,10 +37,14 @@ class VideoClips(NamedTuple):
     Attributes:
         clips: uint8 [num_clips, clip_length, 224, 224, 3], channels in CHANNEL_ORDER.
         key_frame: uint8 [224, 224, 3], the middle frame as the model sees it, but red first; None unless requested.
+        frames: number of frames of the video.
+        instance: its SOPInstanceUID, empty where it has none. Not for logs and texts.
     """
 
     clips: NDArray[np.uint8]
     key_frame: NDArray[np.uint8] | None
+    frames: int
+    instance: str
 
 
 def video_clips(
@@ -118,7 +122,7 @@ def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | No
         if index in key:
             shown = np.broadcast_to(image, (CROP, CROP, 3))[:, :, ::-1]
     _require_visible(clips)
-    return VideoClips(clips, shown)
+    return VideoClips(clips, shown, count, cine.instance)
 
 
 def _require_visible(clips: NDArray[np.uint8]) -> None:

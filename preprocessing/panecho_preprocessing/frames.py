@@ -67,6 +67,7 @@ class Cine:
         reader: its frames.
         seconds: float64 [count], time of each frame in seconds, from 0; None where the file holds no times.
         tissue: the part of the frame that the header calls 2D tissue or colour flow; None where it names none.
+        instance: the file's SOPInstanceUID; empty where it has none. Not for logs and texts.
         is_cropped: whether frames are shown as they are: AVI and MP4, which arrive cropped and masked.
     """
 
@@ -74,6 +75,7 @@ class Cine:
     seconds: NDArray[np.float64] | None = None
     tissue: Box | None = None
     is_cropped: bool = False
+    instance: str = ""
 
 
 class WrongFrameCountError(Exception):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from panecho_preprocessing.clips import VideoClips, opened, pool, sample_clips
 from panecho_preprocessing.constants import CROP, FRAME_BYTES
+from panecho_preprocessing.copies import duplicate, equal_files, equal_videos
 from panecho_preprocessing.dicom.quiet_pydicom import quiet_pydicom
 from panecho_preprocessing.errors import (
     InvalidRequestError,
@@ -17,6 +18,7 @@ from panecho_preprocessing.errors import (
     RequestCancelledError,
     ShortOfMemoryError,
     VideoError,
+    VideoErrorCode,
 )
 from panecho_preprocessing.host.memory import read_memory
 from panecho_preprocessing.limits import Limits
@@ -76,9 +78,11 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
     _require_memory((frames_kept + len(files) * options.key_frames) * FRAME_BYTES, limits)
     work = _Work(options, max_clips, len(files), limits, cancelled)
     with quiet_pydicom(), pool(threads) as videos, pool(threads) as frames:
-        run = map if videos is None else videos.map
-        outcomes = list(run(lambda file: work.outcome(file, frames), files))
+        outcomes = work.outcomes(files, videos, frames)
     made = {index: outcome for index, outcome in enumerate(outcomes) if not isinstance(outcome, VideoError)}
+    for index, original in equal_videos(made).items():
+        outcomes[index] = duplicate(original)
+        del made[index]
     statuses = [str(outcome) if isinstance(outcome, VideoError) else "ok" for outcome in outcomes]
     if options.on_error == "fail":
         _require_all(outcomes)
@@ -113,6 +117,19 @@ class _Work:
         self._cancelled = cancelled
         self._opened = 0
         self._lock = Lock()
+
+    def outcomes(
+        self, files: list[memoryview], videos: Executor | None, frames: Executor | None
+    ) -> list[VideoClips | VideoError]:
+        """Return the outcome of every file; files of the same bytes are read once."""
+        copies = equal_files(files)
+        firsts = [index for index in range(len(files)) if index not in copies]
+        run = map if videos is None else videos.map
+        found = dict(zip(firsts, run(lambda index: self.outcome(files[index], frames), firsts), strict=True))
+        for index, original in copies.items():  # a copy of a file that cannot be used cannot be used either
+            first = found[original]
+            found[index] = first if isinstance(first, VideoError) else duplicate(original)
+        return [found[index] for index in range(len(files))]
 
     def outcome(self, file: memoryview, executor: Executor | None) -> VideoClips | VideoError:
         """Return a file's clips, or why there are none; raise InvalidRequestError when they no longer fit."""
@@ -153,7 +170,7 @@ def _require_memory(clip_bytes: int, limits: Limits) -> None:
 
 def _require_all(outcomes: list[VideoClips | VideoError]) -> None:
     for index, outcome in enumerate(outcomes):
-        if isinstance(outcome, VideoError):
+        if isinstance(outcome, VideoError) and outcome.code is not VideoErrorCode.DUPLICATE:
             raise InvalidRequestError(f"video_sizes[{index}]: {outcome}")
 
 

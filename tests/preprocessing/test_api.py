@@ -46,6 +46,7 @@ def test_status_codes_are_these() -> None:
         "NOT_ULTRASOUND",
         "NOT_TRANSTHORACIC",
         "NOT_A_CINE",
+        "DUPLICATE",
         "SPECTRAL_DOPPLER",
         "M_MODE",
         "VOLUME",

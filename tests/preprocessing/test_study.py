@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydicom.encaps import encapsulate
 
 from panecho_preprocessing import (
     ClipOptions,
@@ -38,6 +39,15 @@ def study(
 
 
 @pytest.fixture
+def cines(rewritten: Callable[..., bytes], jpegs: list[bytes]) -> list[bytes]:
+    """Six different cines: the real one, each starting at another of its frames."""
+    return [
+        rewritten(SOPInstanceUID=f"1.2.3.{start}", PixelData=encapsulate([*jpegs[start:], *jpegs[:start]]))
+        for start in range(6)
+    ]
+
+
+@pytest.fixture
 def still(dicom: Callable[..., bytes], grey: NDArray[np.uint8]) -> bytes:
     return dicom(grey[:1])
 
@@ -47,8 +57,8 @@ def uncompressed(dicom: Callable[..., bytes], grey: NDArray[np.uint8]) -> bytes:
     return dicom(grey[:20])
 
 
-def test_clips_of_every_file_in_order(sonosite: bytes, uncompressed: bytes) -> None:
-    made = study(sonosite, uncompressed, sonosite)
+def test_clips_of_every_file_in_order(sonosite: bytes, uncompressed: bytes, cines: list[bytes]) -> None:
+    made = study(sonosite, uncompressed, cines[1])
     assert made.clips.shape == (6, 16, 224, 224, 3)
     assert made.clips.dtype == np.uint8
     assert made.clips.flags.c_contiguous
@@ -56,12 +66,12 @@ def test_clips_of_every_file_in_order(sonosite: bytes, uncompressed: bytes) -> N
     assert made.clip_video.tolist() == [0, 0, 1, 1, 2, 2]
     assert made.video_status == ("ok", "ok", "ok")
     np.testing.assert_array_equal(made.clips[2:4], video_clips(uncompressed, TWO))
-    np.testing.assert_array_equal(made.clips[4:], video_clips(sonosite, TWO))
+    np.testing.assert_array_equal(made.clips[4:], video_clips(cines[1], TWO))
 
 
-def test_bad_files_are_left_out_and_harm_no_other(sonosite: bytes, still: bytes) -> None:
+def test_bad_files_are_left_out_and_harm_no_other(sonosite: bytes, still: bytes, cines: list[bytes]) -> None:
     cut_off = sonosite[: sonosite.index(b"\xff\xd8\xff") + 100]
-    made = study(b"", sonosite, still, b"hello", cut_off, sonosite)
+    made = study(b"", sonosite, still, b"hello", cut_off, cines[1])
     assert made.clip_video.tolist() == [1, 1, 5, 5]
     assert [status.split(":")[0] for status in made.video_status] == [
         "EMPTY_FILE",
@@ -71,7 +81,7 @@ def test_bad_files_are_left_out_and_harm_no_other(sonosite: bytes, still: bytes)
         "TRUNCATED",
         "ok",
     ]
-    np.testing.assert_array_equal(made.clips[2:], video_clips(sonosite, TWO))
+    np.testing.assert_array_equal(made.clips[2:], video_clips(cines[1], TWO))
 
 
 def test_on_error_fail_names_the_file(sonosite: bytes, still: bytes) -> None:
@@ -131,9 +141,9 @@ def test_tensors_of_another_type_or_shape_are_refused(
         preprocess_study(content, sizes, TWO, max_clips=8)
 
 
-def test_too_many_clips_say_how_to_split(sonosite: bytes) -> None:
+def test_too_many_clips_say_how_to_split(cines: list[bytes]) -> None:
     with pytest.raises(InvalidRequestError) as refused:
-        study(*[sonosite] * 6, options=ClipOptions(num_clips=4), max_clips=10)
+        study(*cines, options=ClipOptions(num_clips=4), max_clips=10)
     assert str(refused.value) == (
         "the request makes more clips (12 or more; up to 24 from 6 files) than the limit of 10 with clip_length=16: "
         "send at most 2 videos per request with num_clips=4, or lower num_clips; gather clip_logits of the requests "
@@ -146,17 +156,17 @@ def test_one_video_over_the_limit_asks_for_fewer_clips(sonosite: bytes) -> None:
         study(sonosite, options=ClipOptions(num_clips=4), max_clips=3)
 
 
-def test_the_limit_itself_fits_and_bad_files_take_no_room(sonosite: bytes, still: bytes) -> None:
-    made = study(still, sonosite, b"", sonosite, still, max_clips=4)
+def test_the_limit_itself_fits_and_bad_files_take_no_room(cines: list[bytes], still: bytes) -> None:
+    made = study(still, cines[0], b"", cines[1], still, max_clips=4)
     assert len(made.clips) == 4
 
 
-def test_long_clips_leave_room_for_fewer(sonosite: bytes) -> None:
+def test_long_clips_leave_room_for_fewer(cines: list[bytes]) -> None:
     limits = Limits(max_clip_frames=64)
     long = ClipOptions(num_clips=1, clip_length=32)
-    assert study(sonosite, sonosite, options=long, limits=limits).clips.shape[:2] == (2, 32)
+    assert study(*cines[:2], options=long, limits=limits).clips.shape[:2] == (2, 32)
     with pytest.raises(InvalidRequestError, match=r"than the limit of 2 with clip_length=32: send at most 2 videos"):
-        study(sonosite, sonosite, sonosite, options=long, limits=limits)
+        study(*cines[:3], options=long, limits=limits)
 
 
 def test_too_many_files_are_refused() -> None:
@@ -181,7 +191,7 @@ def test_clips_that_would_not_fit_into_memory_are_refused_before_a_file_is_opene
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_cancelled_work_stops_before_the_next_file(sonosite: bytes, threads: int) -> None:
+def test_cancelled_work_stops_before_the_next_file(cines: list[bytes], threads: int) -> None:
     asked: list[bool] = []
 
     def cancelled() -> bool:
@@ -189,18 +199,18 @@ def test_cancelled_work_stops_before_the_next_file(sonosite: bytes, threads: int
         return len(asked) > 2
 
     with pytest.raises(RequestCancelledError, match="nobody waits"):
-        study(*[sonosite] * 20, threads=threads, cancelled=cancelled)
+        study(*[file + bytes(n) for n in range(4) for file in cines][:20], threads=threads, cancelled=cancelled)
     assert 3 <= len(asked) <= 20
 
 
-def test_nothing_is_decoded_beyond_the_limit(sonosite: bytes) -> None:
+def test_nothing_is_decoded_beyond_the_limit(sonosite: bytes, cines: list[bytes]) -> None:
     # The third file opens well but cannot be decoded: the limit is noticed first, even with on_error="fail".
     spoilt = sonosite.replace(b"\xff\xd8\xff", bytes(3))
     with pytest.raises(NoUsableVideoError, match="CORRUPT_FRAME"):
         study(spoilt)
     fail = ClipOptions(num_clips=2, on_error="fail")
     with pytest.raises(InvalidRequestError, match=r"than the limit of 4"):
-        study(sonosite, sonosite, spoilt, options=fail, max_clips=4)
+        study(*cines[:2], spoilt, options=fail, max_clips=4)
 
 
 def test_bytes_need_not_be_contiguous(sonosite: bytes) -> None:
@@ -219,9 +229,9 @@ def test_threads_change_nothing(mask: Mask, sonosite: bytes, uncompressed: bytes
     np.testing.assert_array_equal(together.clips, alone.clips)
 
 
-def test_errors_are_the_same_in_threads(sonosite: bytes) -> None:
+def test_errors_are_the_same_in_threads(sonosite: bytes, cines: list[bytes]) -> None:
     with pytest.raises(InvalidRequestError, match=r"than the limit of 10"):
-        study(*[sonosite] * 6, options=ClipOptions(num_clips=4), max_clips=10, threads=3)
+        study(*cines, options=ClipOptions(num_clips=4), max_clips=10, threads=3)
     with pytest.raises(InvalidRequestError, match=r"^video_sizes\[1\]: EMPTY_FILE"):
         study(sonosite, b"", options=ClipOptions(on_error="fail"), threads=3)
 

@@ -22,7 +22,7 @@ import tritonclient.grpc as triton
 from support.wire import infer_study
 data = open({cine!r}, "rb").read()
 print("sending", flush=True)
-infer_study(triton.InferenceServerClient({url!r}), triton, [data] * 4, parameters={{"num_clips": 2}})
+infer_study(triton.InferenceServerClient({url!r}), triton, [data], parameters={{"num_clips": 8}})
 print("answered", flush=True)
 """
 

@@ -34,6 +34,7 @@ _READ = [
     "PixelRepresentation",
     "ExtendedOffsetTable",
     "SOPClassUID",
+    "SOPInstanceUID",
     "Modality",
     "SequenceOfUltrasoundRegions",
     "FrameTime",

@@ -10,6 +10,7 @@ from panecho_preprocessing.container import is_video
 from panecho_preprocessing.dicom.codecs import jpegls
 from panecho_preprocessing.dicom.codecs.codec import Codec, Decoded
 from panecho_preprocessing.dicom.codecs.jpeg_stream import is_jpegls
+from panecho_preprocessing.dicom.elements import text
 from panecho_preprocessing.dicom.encapsulated import (
     EncodedFrame,
     check_frame_count,
@@ -52,6 +53,7 @@ def open_dicom(data: memoryview, limits: Limits) -> Cine:
     return Cine(
         reader=reader,
         seconds=seconds,
+        instance=text(header.dataset, "SOPInstanceUID"),
         tissue=tissue_box(header.regions, rows, columns),
     )
 

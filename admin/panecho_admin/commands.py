@@ -50,6 +50,8 @@ def models(  # noqa: PLR0913 - one argument per option
     url: str = Connection.url,
     model_repository: Path = DEFAULT_REPOSITORY,
     allow_fewer_tasks: bool = False,
+    evaluate: Annotated[Path | None, Parameter(metavar="TABLE")] = None,
+    minimum: Annotated[tuple[str, ...], Parameter(name="--min", metavar="TASK:METRIC<=NUMBER")] = (),
     admin_key_file: Annotated[Path | None, Parameter(env_var="ADMIN_KEY_FILE")] = None,
     timeout: PositiveFloat = LOAD_SECONDS,
     access: Access = Access(),
@@ -67,20 +69,27 @@ def models(  # noqa: PLR0913 - one argument per option
         url: host:port of the server's gRPC endpoint.
         model_repository: Repository that the server reads; deploy and rollback replace it.
         allow_fewer_tasks: Deploy even if the new models lack tasks: requests for those will fail.
+        evaluate: Table of labelled studies, see docs/guide/evaluate.md: the new models are refused unless they reach
+            every --min on them.
+        minimum: What the new models must reach, such as 'EF:mae<=6'; may be repeated.
         admin_key_file: File with the key that the server asks for.
         timeout: Seconds that loading a model may take.
     """
     if (action == "deploy") != (new is not None):
         raise CycloptsError(msg="NEW goes with deploy, and only with it: panecho models deploy NEW.")
+    if bool(evaluate) != bool(minimum) or (evaluate and action != "deploy"):
+        raise CycloptsError(msg="--evaluate TABLE and --min go together, and with deploy alone.")
     key = _admin_header(admin_key_file)
     connection = replace(access, header=(*access.header, *key)).connection(
         url, ANSWER_SECONDS if action == "show" else timeout
     )
     if action == "show":
         return _show(connection)
+    from panecho_admin.rollout.candidate_evaluation import load_judge
     from panecho_admin.rollout.progress import change_models
 
-    change_models(connection, new, model_repository, fewer_tasks=allow_fewer_tasks)
+    judge = load_judge(evaluate, minimum) if evaluate else None
+    change_models(connection, new, model_repository, fewer_tasks=allow_fewer_tasks, judge=judge)
     return 0
 
 

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from panecho_admin.model_control import ModelControl
+from panecho_admin.rollout.candidate_evaluation import Judge
 from panecho_admin.rollout.rollout import deploy, roll_back
 from panecho_client import Connection
 from panecho_client.cli import make_messages
 
 
-def change_models(connection: Connection, new: Path | None, served: Path, *, fewer_tasks: bool) -> None:
+def change_models(
+    connection: Connection, new: Path | None, served: Path, *, fewer_tasks: bool, judge: Judge | None = None
+) -> None:
     """Deploy ``new``, or roll back without it, and say each step and what is served in the end.
 
     Raises:
@@ -23,7 +26,7 @@ def change_models(connection: Connection, new: Path | None, served: Path, *, few
         if new is None:
             change = roll_back(control, served, on_step=say)
         else:
-            change = deploy(control, new, served, fewer_tasks=fewer_tasks, on_step=say)
+            change = deploy(control, new, served, fewer_tasks=fewer_tasks, on_step=say, judge=judge)
     if not change.done:
         messages.print(f"{control.url} serves {change.now} already.", markup=False)
         return

@@ -20,6 +20,7 @@ import numpy as np
 
 from panecho_admin.model_control import ModelControl
 from panecho_admin.rollout.candidate_checks import Answer, check_frames, check_study, require_same
+from panecho_admin.rollout.candidate_evaluation import Judge, judge_model
 from panecho_admin.rollout.exported_repository import STEPS, Export, parameters_of, read_export
 from panecho_admin.rollout.repository_folders import NEXT, Folders, uses_next
 from panecho_admin.rollout.synthetic_cines import generated_cines, generated_frames
@@ -46,7 +47,15 @@ class Change:
     done: bool
 
 
-def deploy(control: ModelControl, new: Path, served: Path, *, fewer_tasks: bool, on_step: OnStep) -> Change:
+def deploy(  # noqa: PLR0913 - what, from where, to where
+    control: ModelControl,
+    new: Path,
+    served: Path,
+    *,
+    fewer_tasks: bool,
+    on_step: OnStep,
+    judge: Judge | None = None,
+) -> Change:
     """Make a running server serve another export.
 
     Args:
@@ -56,6 +65,7 @@ def deploy(control: ModelControl, new: Path, served: Path, *, fewer_tasks: bool,
             ``SERVED.previous`` the old one.
         fewer_tasks: Whether the new export may lack tasks that are served: requests for them fail afterwards.
         on_step: Called with what is done next.
+        judge: What the new models must satisfy on labelled studies, from ``load_judge``.
 
     Raises:
         RequestError: The new export does not go with this server, or the server lets nobody change its models.
@@ -73,7 +83,7 @@ def deploy(control: ModelControl, new: Path, served: Path, *, fewer_tasks: bool,
         _require_replaceable(control, export, old, fewer_tasks=fewer_tasks)
         needed = not export.is_copy_of(old)
         if needed:
-            _Deployment(control, folders, export, on_step).run()
+            _Deployment(control, folders, export, on_step, judge).run()
     return Change(before=old.label, now=export.label, done=needed)
 
 
@@ -108,7 +118,10 @@ def settle(control: ModelControl, folders: Folders, *, reload: bool) -> None:
 class _Deployment:
     """One change, from the loading of the next models to their unloading."""
 
-    def __init__(self, control: ModelControl, folders: Folders, export: Export, on_step: OnStep) -> None:
+    def __init__(
+        self, control: ModelControl, folders: Folders, export: Export, on_step: OnStep, judge: Judge | None
+    ) -> None:
+        self._judge = judge
         self._control = control
         self._folders = folders
         self._export = export
@@ -146,6 +159,9 @@ class _Deployment:
         for model in _extra(self._control):
             self._answers[model] = ask_frames(self._control, f"{model}{NEXT}")
             check_frames(self._answers[model], len(generated_frames()))
+        if self._judge:
+            self._on_step("Evaluating the new models on labelled studies")
+            judge_model(self._control, f"{ENSEMBLE}{NEXT}", self._export.description.tasks, self._judge)
 
     def _switch(self) -> None:
         self._on_step("Switching to the new models")

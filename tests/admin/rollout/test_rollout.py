@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.jit import ScriptModule
 
 from panecho_admin.rollout.repository_folders import Folders
+from panecho_client import PanEcho
 from panecho_server import ServerSettings, TritonServer
 from support.commands import Result
 from support.commands import invoke as panecho
@@ -215,6 +216,35 @@ def test_a_broken_export_changes_nothing(
     assert f"{export} is not deployed; {changing.grpc_url} serves what it did before" in result.stderr
     assert callers.failures == []
     assert all(same(answer, before) for answers in callers.answers for answer in answers)
+    assert_settled(changing)
+
+
+def test_a_model_that_is_not_good_enough_is_refused(
+    changing: TritonServer, new: Path, cine: Path, tmp_path: Path
+) -> None:
+    """The new export says 1 % more for EF than the served one, whose answer is the label."""
+
+    def served_ef() -> float:
+        with PanEcho(changing.grpc_url) as panecho:
+            return panecho.predict_study(cine, tasks=["EF"])["EF"].value
+
+    label = served_ef()
+    (tmp_path / "a4c.dcm").write_bytes(cine.read_bytes())
+    table = tmp_path / "labels.csv"
+    table.write_text(f"study,file,EF\none,a4c.dcm,{label}\n")
+    evaluated = ("--allow-fewer-tasks", "--evaluate", table, "--min")
+    refused = invoke(changing, "deploy", new, *evaluated, "EF:mae<=0.5")
+    assert refused.exit_code == 1
+    assert "the new model is not good enough: the new model: EF:mae is 1, not <= 0.5" in refused.stderr
+    assert "is not deployed" in refused.stderr
+    assert served_ef() == pytest.approx(label, abs=SAME)
+    assert_settled(changing)
+    deployed = invoke(changing, "deploy", new, *evaluated, "EF:mae<=1.5")
+    assert deployed.exit_code == 0, deployed.output
+    assert "Evaluating the new models on labelled studies" in deployed.stderr
+    assert served_ef() == pytest.approx(label + 1, abs=SAME)
+    assert invoke(changing, "rollback").exit_code == 0
+    assert served_ef() == pytest.approx(label, abs=SAME)
     assert_settled(changing)
 
 

@@ -148,6 +148,8 @@ def wrong_usage(*arguments: str) -> str:
         (["embed", "a.dcm", "--output", "a.csv"], "--output a.csv: the name must end in .npz or .parquet."),
         (["index", "--output", "a.csv"], "PATHS requires an argument."),
         (["models", "deploy"], "panecho models deploy NEW."),
+        (["models", "deploy", "new", "--evaluate", "t.csv"], "--evaluate TABLE and --min go together"),
+        (["models", "--evaluate", "t.csv", "--min", "EF:mae<=6"], "--evaluate TABLE and --min go together"),
         (["models", "--admin-key-file", "none"], "--admin-key-file: none cannot be read"),
         (["export"], "Give one of: --checkpoint PATH, --released, --stand-in SEED"),
         (["export", "--stand-in", "0", "--parts", "study,x"], 'Invalid value "x" for --parts.'),

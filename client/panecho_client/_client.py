@@ -18,6 +18,7 @@ from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connect
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError
 from panecho_client._files import StrPath
+from panecho_client._process import OwnProcess, require_real_threads
 from panecho_client._requests import Batching
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, ignore_progress
@@ -135,6 +136,8 @@ class _Loop:
     """An event loop in a thread."""
 
     def __init__(self) -> None:
+        require_real_threads()
+        self._own = OwnProcess()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="panecho-client", daemon=True)
         self._thread.start()
@@ -147,6 +150,7 @@ class _Loop:
         """Run a call to its end; an interrupt of the caller, such as Ctrl-C, cancels it."""
         if self.closed:
             raise RequestError(CLOSED)
+        self._own.require()
         answer: Future[T] = Future()
         self._loop.call_soon_threadsafe(self._start, call, answer)
         try:
@@ -157,6 +161,8 @@ class _Loop:
 
     def close(self, last: Call[None]) -> None:
         """Cancel calls that an interrupted caller has left running, run ``last``, and end the thread."""
+        if not self._own.is_this:  # a fork has no such thread, and its parent still uses the connection
+            return
         self.run(lambda: _alone(last))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

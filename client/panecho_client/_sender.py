@@ -21,6 +21,7 @@ from panecho_client._exceptions import (
     ServerUnavailableError,
 )
 from panecho_client._file_bytes import read_files
+from panecho_client._process import OwnProcess
 from panecho_client._requests import VideoAnswer, refused_status, skipped_video, video_answer
 from panecho_client._transport import open_transport
 from panecho_client._transport.base import Transport
@@ -55,6 +56,7 @@ class Sender:
         self._transport = transport or open_transport(connection)
         self._room = asyncio.Semaphore(concurrency)
         self._description: Description | None = None
+        self._own = OwnProcess()
 
     async def known(self) -> Description:
         """Return the server's last description; ask for it the first time."""
@@ -65,6 +67,7 @@ class Sender:
 
         Retries if the server has answered before or is busy; otherwise fails at once.
         """
+        self._own.require()
         ask = self._transport.get_config
         if self._description is None:
             with suppress(ServerBusyError):
@@ -162,6 +165,7 @@ class Sender:
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Await the call; repeat it while the server is not there, as ``Retry`` says."""
+        self._own.require()
         retry = self._retry
         tries = AsyncRetrying(
             retry=retry_if_exception_type(ServerUnavailableError),

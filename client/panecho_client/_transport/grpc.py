@@ -12,6 +12,7 @@ from tritonclient.utils import InferenceServerException
 from panecho_client._connection import Connection
 from panecho_client._contract import ENSEMBLE, MAX_MESSAGE_BYTES, Parameters, Tensors
 from panecho_client._exceptions import RequestError
+from panecho_client._process import require_grpc_of_this_process
 from panecho_client._transport.base import CLOSED, named_arrays
 from panecho_client._transport.errors import Translation, not_loaded, translated
 from panecho_client._transport.shared_memory import FORGOTTEN, SharedMemoryPool, plain_input
@@ -99,6 +100,7 @@ class GrpcTransport:
         if self._closed:
             raise RequestError(CLOSED)
         if self._client is None:
+            require_grpc_of_this_process()
             self._client = InferenceServerClient(self._connection.url, **client_options(self._connection))
             if self._connection.shared_memory:
                 self._pool = SharedMemoryPool(self._client, self._connection.url, self._headers)

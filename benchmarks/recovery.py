@@ -27,7 +27,7 @@ from rich.progress import track
 
 from benchmarks.machine import describe_machine
 from panecho_client import ClipOptions, Connection, PanEcho, PanEchoError
-from panecho_server.ports import choose_port
+from panecho_server.ports import free_port
 
 CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
 RESULTS = Path(__file__).parent / "results/recovery"
@@ -77,7 +77,7 @@ class Serve:
     """A `panecho serve` in a process of its own."""
 
     def __init__(self, repository: Path, folder: Path) -> None:
-        self.grpc_url = f"127.0.0.1:{choose_port('127.0.0.1', 0, 0)}"
+        self.grpc_url = f"127.0.0.1:{free_port()}"
         self._output = folder / "output"
         ports = [f"--grpc-port={self.grpc_url.rpartition(':')[2]}", "--http-port=0", "--metrics-port=0"]
         files = [f"--model-repository={repository}", f"--log-file={folder / 'log'}"]

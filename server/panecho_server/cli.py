@@ -45,7 +45,7 @@ def _serve(settings: ServerSettings, console: "Console") -> None:
         console.print(f"Every model is ready after {time.monotonic() - started:.0f} s.")
         console.print(f"  gRPC     {server.grpc_url}{' with TLS' if settings.tls_certificate else ''}")
         console.print(f"  HTTP     http://{server.http_url}")
-        console.print(f"  metrics  http://{settings.host}:{server.metrics_port}/metrics")
+        console.print(f"  metrics  {server.metrics_url}")
         if settings.tls_certificate is None and settings.host not in THIS_MACHINE:
             console.print("Not encrypted: see --tls-certificate. Studies carry patients' data.", style="yellow")
         console.print(server.weights_notice(), style="yellow")

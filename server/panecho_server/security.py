@@ -80,17 +80,3 @@ def closed_apis(settings: ServerSettings) -> dict[str, str]:
 def http_host(settings: ServerSettings) -> str:
     """Return the address that HTTP listens on. Triton's HTTP has no TLS: with TLS it is this machine alone."""
     return settings.host if settings.tls_certificate is None else "127.0.0.1"
-
-
-def tls_options(settings: ServerSettings) -> dict[str, str]:
-    """Return options that encrypt gRPC, and ask callers for a certificate where ``tls_client_ca`` is given."""
-    if settings.tls_certificate is None:
-        return {}
-    encrypted = {
-        "grpc-use-ssl": "true",
-        "grpc-server-cert": str(settings.tls_certificate),
-        "grpc-server-key": str(settings.tls_key),
-    }
-    if settings.tls_client_ca is None:
-        return encrypted
-    return encrypted | {"grpc-use-ssl-mutual": "true", "grpc-root-cert": str(settings.tls_client_ca)}

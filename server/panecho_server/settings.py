@@ -43,8 +43,8 @@ class ServerSettings:
         ready_timeout: Seconds within which every model must be ready.
         exit_timeout: Seconds that running requests get to finish when the server stops.
         options: Further options of tritonserver by their names, such as {"grpc-infer-thread-count": "8"} or
-            --options.grpc-infer-thread-count 8. They come last and override those above. HTTP must stay on at its
-            port: models are asked there whether they are ready.
+            --options.grpc-infer-thread-count 8. They come last and override those above. Addresses and
+            ports are not among them: tritonserver listens on Unix sockets, and the front door on the ports.
     """
 
     model_repository: Path = Path("build/model_repository")

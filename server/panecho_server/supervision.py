@@ -48,6 +48,8 @@ def wait_for_death(server: TritonServer) -> str:
     """Return what has died, once something has."""
     suspected: set[str] = set()
     while server.is_running():
+        if not server.is_listening():
+            return "the process that listens for requests has died"
         dead = dead_models(server)
         if dead & suspected:  # seen twice: a model that is being unloaded is neither ready nor complete for long
             return f"a process of the model {', '.join(sorted(dead & suspected))} has died"

@@ -4,22 +4,24 @@ import json
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from types import TracebackType
-from typing import Literal, Self
+from typing import IO, Literal, Self
 
 from panecho_server.backends import LIBRARIES, lay_out_backends
+from panecho_server.command import ServerFolder, tritonserver_options
 from panecho_server.errors import StartError
+from panecho_server.front_door.process import FrontDoor
+from panecho_server.front_door.settings import Ports
 from panecho_server.http_api import HttpApi
-from panecho_server.ports import choose_port
+from panecho_server.ports import bracketed, require_different
 from panecho_server.processes import environment, kill_group, wait_until_idle
 from panecho_server.repository import models_to_load, profile_options
-from panecho_server.security import check_security, closed_apis, http_host, tls_options
-from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, ServerSettings
-from panecho_server.shared_memory import hide, regions_of, remove
+from panecho_server.security import check_security, http_host
+from panecho_server.settings import ServerSettings
+from panecho_server.shared_memory import SharedMemory
 from panecho_server.wheel import check_numpy, check_platform, find_libpython, find_wheel
 
 POLL_SECONDS = 0.2
@@ -51,27 +53,47 @@ class TritonServer:
         self._models = models_to_load(settings.model_repository, settings.load)
         self._profile = profile_options(settings.model_repository, settings.profile)
         check_security(settings)
-        host = settings.host
-        self.http_host = http_host(settings)
-        self.http_port = choose_port(self.http_host, settings.http_port, DEFAULT_HTTP_PORT)
-        self.grpc_port = choose_port(host, settings.grpc_port, DEFAULT_GRPC_PORT, {self.http_port})
-        chosen = {self.http_port, self.grpc_port}
-        self.metrics_port = choose_port(host, settings.metrics_port, DEFAULT_METRICS_PORT, chosen)
-        self._http = HttpApi(f"http://{self.http_url}")
+        require_different({"gRPC": settings.grpc_port, "HTTP": settings.http_port, "metrics": settings.metrics_port})
+        self.shared_memory = SharedMemory()
+        self._ports = Ports(0, 0, 0)
         self._process: subprocess.Popen[bytes] | None = None
-        self._backends: Path | None = None
-        self._regions: set[Path] = set()
+        self._door: FrontDoor | None = None
+        self._folder: ServerFolder | None = None
         self._log_mode: Literal["wb", "ab"] = "wb"
+
+    @property
+    def grpc_port(self) -> int:
+        """Port for gRPC; known once the server is started."""
+        return self._ports.grpc
+
+    @property
+    def http_port(self) -> int:
+        """Port for HTTP; as above."""
+        return self._ports.http
+
+    @property
+    def metrics_port(self) -> int:
+        """Port for metrics; as above. 0 without metrics."""
+        return self._ports.metrics
 
     @property
     def grpc_url(self) -> str:
         """Address for gRPC clients."""
-        return f"{self.settings.host}:{self.grpc_port}"
+        return f"{bracketed(self.settings.host)}:{self.grpc_port}"
 
     @property
     def http_url(self) -> str:
         """Address for HTTP clients."""
-        return f"{self.http_host}:{self.http_port}"
+        return f"{bracketed(http_host(self.settings))}:{self.http_port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Address of the metrics."""
+        return f"http://{bracketed(self.settings.host)}:{self.metrics_port}/metrics"
+
+    @property
+    def _http(self) -> HttpApi:
+        return HttpApi(f"http://{self.http_url}")
 
     @property
     def pid(self) -> int | None:
@@ -85,52 +107,45 @@ class TritonServer:
             on_progress: Called now and then with the names of the models that are not ready yet.
 
         Raises:
+            PortError: A port that was asked for is taken; nothing is left running.
             StartError: The server stopped or took longer than ``ready_timeout``; nothing is left running.
         """
-        self._backends = Path(tempfile.mkdtemp(prefix="panecho-backends-"))
-        lay_out_backends(self._backends, self._wheel, self._libpython)
-        self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with self.settings.log_file.open(self._log_mode) as log:
-                self._process = subprocess.Popen(  # noqa: S603 - our own command
-                    self._command(self._backends),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=environment([self._backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]),
-                    start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we then stop it in order
-                )
+            self._start()
             self._wait_until_ready(on_progress)
-            self._regions = regions_of(self._process.pid)
-            hide(self._regions)
+            self.shared_memory.hide()
         except BaseException:
             self.stop()
             raise
         return self
 
-    def _command(self, backends: Path) -> list[str]:
-        # setpriv: should we be killed, the kernel tells tritonserver to stop.
-        start = ["setpriv", "--pdeathsig", "TERM", str(self._wheel.tritonserver), "--disable-auto-complete-config"]
-        load = [f"--load-model={model}" for model in self._models]
-        return start + load + [f"--{name}={value}" for name, value in self._options(backends).items()]
+    def _start(self) -> None:
+        self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self.settings.log_file.open(self._log_mode) as log:
+            if self._folder is None:
+                self._folder = ServerFolder()
+                lay_out_backends(self._folder.backends, self._wheel, self._libpython)
+            door = self._door = self._door if self.is_listening() else self._start_door(self._folder, log)
+            self._process = self._start_tritonserver(self._folder, log)
+        if door is not None:
+            self._ports = door.ports()
 
-    def _options(self, backends: Path) -> dict[str, object]:
-        return {
-            "model-repository": self.settings.model_repository,
-            "backend-directory": backends,
-            "http-address": self.http_host,
-            "grpc-address": self.settings.host,
-            "metrics-address": self.settings.host,
-            "http-port": self.http_port,
-            "grpc-port": self.grpc_port,
-            "metrics-port": self.metrics_port,
-            "exit-timeout-secs": self.settings.exit_timeout,
-            "model-control-mode": "explicit",
-            **self._profile,
-            **closed_apis(self.settings),
-            **tls_options(self.settings),
-            **self.settings.options,
-        }
+    def _start_door(self, folder: ServerFolder, log: IO[bytes]) -> FrontDoor:
+        ports = {f"{name}_port": port for name, port in self._ports._asdict().items() if port}
+        return FrontDoor(folder.door_settings(replace(self.settings, **ports)), log)
+
+    def _start_tritonserver(self, folder: ServerFolder, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+        # setpriv: should we be killed, the kernel tells tritonserver to stop.
+        start = ["setpriv", "--pdeathsig", "TERM", str(self._wheel.tritonserver)]
+        options = tritonserver_options(self.settings, self._models, self._profile, folder)
+        return subprocess.Popen(  # noqa: S603 - our own command
+            [*start, *self.shared_memory.options(), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment([folder.backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]),
+            start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we then stop it in order
+        )
 
     def _wait_until_ready(self, on_progress: Callable[[list[str]], None]) -> None:
         deadline = time.monotonic() + self.settings.ready_timeout
@@ -148,6 +163,10 @@ class TritonServer:
     def is_running(self) -> bool:
         """Tell whether the server's process lives."""
         return self._process is not None and self._process.poll() is None
+
+    def is_listening(self) -> bool:
+        """Tell whether the process lives that listens on the ports."""
+        return self._door is not None and self._door.is_running()
 
     def is_ready(self, model: str) -> bool:
         """Tell whether ``model`` says that it is ready."""
@@ -187,7 +206,7 @@ class TritonServer:
         Raises:
             StartError: As ``start``.
         """
-        self._stop(RESTART_GRACE)
+        self._stop_tritonserver(RESTART_GRACE)
         self._log_mode = "ab"
         self.start()
 
@@ -198,22 +217,25 @@ class TritonServer:
 
     def stop(self) -> None:
         """Let running requests finish, stop the server and all its processes; safe to call twice."""
-        self._stop(self.settings.exit_timeout + 10)
+        self._stop_tritonserver(self.settings.exit_timeout + 10)
+        if self._door is not None:
+            self._door.stop()
+        if self._folder is not None:
+            shutil.rmtree(self._folder.path, ignore_errors=True)
+            self._folder = None
 
-    def _stop(self, grace: float) -> None:
-        if self._process is not None:
-            self._regions |= regions_of(self._process.pid)
-            self._process.terminate()
-            try:
-                self._process.wait(grace)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            finally:
-                kill_group(self._process.pid)
-                remove(self._regions)
-        if self._backends is not None:
-            shutil.rmtree(self._backends, ignore_errors=True)
+    def _stop_tritonserver(self, grace: float) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        finally:
+            kill_group(self._process.pid)
+            self.shared_memory.remove()
 
     def _log_excerpt(self) -> str:
         lines = self.settings.log_file.read_text(errors="replace").splitlines()

@@ -19,7 +19,7 @@ import tritonclient.grpc as triton_grpc
 from panecho_client import ClipOptions, PanEcho
 from panecho_server import ServerSettings
 from panecho_server.backends import LIBRARIES, lay_out_backends
-from panecho_server.ports import choose_port
+from panecho_server.ports import free_port
 from panecho_server.wheel import find_libpython, find_wheel
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +40,8 @@ class Container:
         key = folder / "key"
         key.write_text(KEY)
         host = ServerSettings.host
-        self.http_port = choose_port(host, 0, 0)
-        self.grpc_port = choose_port(host, 0, 0, {self.http_port})
+        self.http_port = free_port(host)
+        self.grpc_port = free_port(host)
         libraries = [str(backends / LIBRARIES), str(wheel.libraries), str(libpython.parent)]
         self.environment = {
             "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -22,12 +22,13 @@ START_TIMEOUT = 180
 class Serve:
     """A `panecho serve` on free ports."""
 
+    PORTS: tuple[str, ...] = tuple(f"--{kind}-port=0" for kind in ("grpc", "http", "metrics"))
+
     def __init__(self, repository: Path, folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> None:
         self.log_file = folder / "log" / "tritonserver.log"
         self.output = folder / "output"
-        ports = [f"--{kind}-port=0" for kind in ("grpc", "http", "metrics")]
         files = [f"--model-repository={repository}", f"--log-file={self.log_file}"]
-        command = [*prefix, str(PANECHO), "serve", *files, *ports, *arguments]
+        command = [*prefix, str(PANECHO), "serve", *files, *self.PORTS, *arguments]
         with self.output.open("wb") as output:
             environment = os.environ | {"http_proxy": "http://127.0.0.1:9"}  # a proxy that answers nothing
             self.process = subprocess.Popen(

@@ -38,6 +38,12 @@ class ServerFolder:
             f"{name}-port": SOCKET_PORT for name in names
         }
 
+    def remove_sockets(self) -> None:
+        """Remove the sockets of a server that was killed: the next one cannot listen where a file is."""
+        for path in self.path.iterdir():
+            if path.is_socket():
+                path.unlink()
+
     def door_settings(self, settings: ServerSettings) -> DoorSettings:
         """Return what the front door needs to know."""
         has_metrics = settings.options.get("allow-metrics", "true").lower() not in ("false", "0")

@@ -135,6 +135,7 @@ class TritonServer:
         return FrontDoor(folder.door_settings(replace(self.settings, **ports)), log)
 
     def _start_tritonserver(self, folder: ServerFolder, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+        folder.remove_sockets()
         # setpriv: should we be killed, the kernel tells tritonserver to stop.
         start = ["setpriv", "--pdeathsig", "TERM", str(self._wheel.tritonserver)]
         options = tritonserver_options(self.settings, self._models, self._profile, folder)

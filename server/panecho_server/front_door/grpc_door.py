@@ -1,6 +1,7 @@
 """The gRPC half of the front door: passes every call on, and looks at requests for inference."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ RECONNECT = [(f"grpc.{name}_reconnect_backoff_ms", 200) for name in ("initial", 
 
 ALONE = [("grpc.so_reuseport", 0)]
 """Two servers must not share a port."""
+
+CONNECT_SECONDS = 1.0
+"""How long a call waits for a connection to the server, which may have come back this moment."""
+
+NOT_CONNECTED = "failed to connect to tritonserver behind the front door: it starts again, or has stopped"
 
 OWN_METADATA = ("user-agent", "content-type", "te")
 """Headers that gRPC adds to each call itself."""
@@ -79,6 +85,7 @@ class Forwarding(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no ty
     def _single(self, method: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
         async def forward(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             try:
+                await self._wait_for_connection()
                 if method == INFER:
                     await self._check(request)
                 call = self._channel.unary_unary(method)(request, **_options(context))
@@ -86,7 +93,7 @@ class Forwarding(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no ty
             except RefusedError as error:
                 await context.abort(error.code, error.details)
             except grpc.aio.AioRpcError as error:
-                await context.abort(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
+                await context.abort(error.code(), _details(error), tuple(error.trailing_metadata() or ()))
             context.set_trailing_metadata(tuple(await call.trailing_metadata() or ()))
             return answer
 
@@ -96,13 +103,14 @@ class Forwarding(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no ty
         async def forward(
             requests: AsyncIterator[bytes], context: grpc.aio.ServicerContext[bytes, bytes]
         ) -> AsyncIterator[bytes]:
+            await self._wait_for_connection()
             call = self._channel.stream_stream(method)(**_options(context))
             sending = asyncio.ensure_future(self._send(requests, call))
             try:
                 async for answer in call:
                     yield answer
             except grpc.aio.AioRpcError as error:
-                await context.abort(error.code(), error.details() or "", tuple(error.trailing_metadata() or ()))
+                await context.abort(error.code(), _details(error), tuple(error.trailing_metadata() or ()))
             except asyncio.CancelledError:  # by ``_send``, or because the caller has gone
                 refusal = sending.exception() if sending.done() and not sending.cancelled() else None
                 if not isinstance(refusal, RefusedError):
@@ -123,6 +131,11 @@ class Forwarding(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no ty
             call.cancel()
             raise
 
+    async def _wait_for_connection(self) -> None:
+        if self._channel.get_state(try_to_connect=True) != grpc.ChannelConnectivity.READY:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._channel.channel_ready(), CONNECT_SECONDS)
+
     async def _check(self, request: bytes) -> None:
         try:
             asked = in_grpc_message(request)
@@ -131,6 +144,12 @@ class Forwarding(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no ty
                 grpc.StatusCode.INVALID_ARGUMENT, f"the request is not a ModelInferRequest: {error}"
             ) from None
         await self._texts.check(asked)
+
+
+def _details(error: grpc.aio.AioRpcError) -> str:
+    """Return what Triton said, and nothing of the sockets between it and us."""
+    details = error.details() or ""
+    return NOT_CONNECTED if "unix:" in details else details
 
 
 def _options(context: Any) -> dict[str, Any]:  # noqa: ANN401 - grpc's contexts have different types by version

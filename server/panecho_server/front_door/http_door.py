@@ -40,7 +40,9 @@ class HttpDoor:
     def __init__(self, socket: str, texts: TextOutputs | None) -> None:
         self._texts = texts
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(socket, limit=0),
+            connector=aiohttp.UnixConnector(
+                socket, limit=0, force_close=True
+            ),  # tritonserver waits for open ones to stop
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),  # the caller's go on

@@ -1,7 +1,4 @@
-"""Finds requests that ask for the classification of an output, by Triton's classification extension.
-
-https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_classification.md
-"""
+"""Finds requests that ask for the classification of an output, by Triton's extension of that name."""
 
 import json
 from dataclasses import dataclass

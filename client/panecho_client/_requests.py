@@ -34,6 +34,9 @@ ONE_REQUEST_FILES = 4
 ONE_REQUEST_BYTES = 32 * 2**20
 ONE_REQUEST_CLIPS = 32  # of 64 frames, the longest clip, a server takes this many by default
 
+COPY = "DUPLICATE: the same video as video_sizes[{}]; it counts once"
+SAME_LOGITS = 1e-4  # what shares a batch changes the last digits
+
 NO_LOGITS = np.empty((0, 0), np.float32)
 
 # Rows of ``with_video_rows`` for a video that has none.
@@ -144,6 +147,23 @@ def require_usable(answers: Sequence[VideoAnswer], files: Sequence[Path], on_err
         statuses = "; ".join(f"video_sizes[{index}]: {answers[index].status}" for index in named)
         start = "no file of this study could be used: " if on_error == "skip" else ""
         raise RequestError(f"{start}{statuses}").naming(files)
+
+
+def without_copies(answers: Sequence[VideoAnswer]) -> list[VideoAnswer]:
+    """Return the answers with each video counted once, as the server counts it for a study in one request.
+
+    Clips of the same video have the same logits; the status of a copy names the first of them.
+    """
+    kept: list[VideoAnswer] = []
+    for answer in answers:
+        first = next((index for index, other in enumerate(kept) if _is_copy(answer, other)), None)
+        kept.append(answer if first is None else skipped_video(COPY.format(first)))
+    return kept
+
+
+def _is_copy(answer: VideoAnswer, other: VideoAnswer) -> bool:
+    same = answer.status == other.status == OK and answer.logits.shape == other.logits.shape
+    return same and bool(np.allclose(answer.logits, other.logits, rtol=SAME_LOGITS, atol=SAME_LOGITS))
 
 
 def gathered(answers: Sequence[VideoAnswer]) -> dict[str, NDArray[Any]]:

@@ -30,6 +30,7 @@ from panecho_client._requests import (
     require_same_weights,
     require_usable,
     with_video_rows,
+    without_copies,
 )
 from panecho_client._responses import build_study, output_names
 from panecho_client._results import StudyResult
@@ -100,5 +101,6 @@ class StudyRequest:
             ENSEMBLE, self.files, [CLIP_LOGITS, *of_videos], self._parameters, self.on_progress
         )
         require_usable(answers, self.files, self.on_error)
+        answers = without_copies(answers)
         outputs = await sender.infer(POSTPROCESSING, gathered(answers), output_names(tasks))
         return with_video_rows(outputs, answers, of_videos)

@@ -125,7 +125,7 @@ def test_an_empty_checkpoint_means_stand_in_weights(
     )
 
     assert done.stdout.splitlines() == [str(checkpoint) if part == "CHECKPOINT" else part for part in arguments]
-    assert ("stand-in weights, whose numbers mean nothing clinically" in done.stderr) == (content == b"")
+    assert ("stand-in weights. Their numbers mean nothing clinically" in done.stderr) == (content == b"")
 
 
 def test_without_a_checkpoint_exported_models_are_kept(tmp_path: Path, says_what_it_is_given: dict[str, str]) -> None:

@@ -33,7 +33,17 @@ def completed(home: Path, *words: str) -> list[str]:
 
 
 def test_commands(home: Path) -> None:
-    assert completed(home, "") == ["doctor", "embed", "export", "index", "merge", "models", "predict", "serve"]
+    assert completed(home, "") == [
+        "doctor",
+        "embed",
+        "evaluate",
+        "export",
+        "index",
+        "merge",
+        "models",
+        "predict",
+        "serve",
+    ]
     assert completed(home, "pre") == ["predict"]
 
 

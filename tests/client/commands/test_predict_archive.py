@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import generate_uid
 
 from panecho_server import ServerSettings, TritonServer
@@ -24,6 +25,7 @@ STUDIES = 80
 def make_studies(folder: Path, cine: Path, count: int) -> Path:
     """Studies of one or two files, each with a UID of its own, some with a file that cannot be used."""
     dataset = dcmread(cine)
+    frames = list(generate_frames(dataset.PixelData, number_of_frames=dataset.NumberOfFrames))
     for number in range(count):
         study = folder / f"{number:03}"
         study.mkdir(parents=True)
@@ -32,6 +34,8 @@ def make_studies(folder: Path, cine: Path, count: int) -> Path:
         for instance in range(1 + number % 2):
             dataset.SOPInstanceUID = generate_uid(entropy_srcs=[f"study {number} instance {instance}"])
             dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+            dataset.PixelData = encapsulate(frames[instance:])  # another video: the same one counts once
+            dataset.NumberOfFrames = len(frames) - instance
             dataset.save_as(study / f"{instance}.dcm")
         if number % 10 == 0:
             (study / "notes.txt").write_text(f"notes {number}")

@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.encaps import encapsulate
 
 from panecho_preprocessing import (
     ClipOptions,
@@ -19,6 +18,7 @@ from panecho_preprocessing import (
 )
 from panecho_preprocessing.host.memory import read_memory
 from panecho_preprocessing.options import Mask
+from support.cines import different_cines
 
 TWO = ClipOptions(num_clips=2)
 
@@ -39,12 +39,8 @@ def study(
 
 
 @pytest.fixture
-def cines(rewritten: Callable[..., bytes], jpegs: list[bytes]) -> list[bytes]:
-    """Six different cines: the real one, each starting at another of its frames."""
-    return [
-        rewritten(SOPInstanceUID=f"1.2.3.{start}", PixelData=encapsulate([*jpegs[start:], *jpegs[:start]]))
-        for start in range(6)
-    ]
+def cines(sonosite: bytes) -> list[bytes]:
+    return different_cines(sonosite, 6)
 
 
 @pytest.fixture
@@ -199,7 +195,7 @@ def test_cancelled_work_stops_before_the_next_file(cines: list[bytes], threads: 
         return len(asked) > 2
 
     with pytest.raises(RequestCancelledError, match="nobody waits"):
-        study(*[file + bytes(n) for n in range(4) for file in cines][:20], threads=threads, cancelled=cancelled)
+        study(*different_cines(cines[0], 20), threads=threads, cancelled=cancelled)
     assert 3 <= len(asked) <= 20
 
 

@@ -17,6 +17,7 @@ from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS
 from panecho_postprocessing.aggregation import ClipOutputs, predict, read_heads
 from panecho_preprocessing import ClipOptions, preprocess_study
+from support.cines import different_cines
 from support.wire import QUICK, Arrays, infer_study
 
 GARBAGE = b"this is no video" * 64
@@ -142,7 +143,7 @@ def test_no_usable_video_lists_each_status(client: Client) -> None:
 
 
 def test_too_many_clips_say_how_to_split(client: Client, cine: Path) -> None:
-    message = refusal(client, [cine.read_bytes()] * 9, {"num_clips": 16, "clip_length": 1})
+    message = refusal(client, different_cines(cine.read_bytes(), 9), {"num_clips": 16, "clip_length": 1})
     assert "128" in message
     assert "num_clips" in message
 

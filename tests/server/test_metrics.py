@@ -50,14 +50,16 @@ def refused(server: TritonServer, files: Sequence[bytes], **parameters: int | st
 
 def test_a_study_is_counted(server: TritonServer, cine: Path) -> None:
     good = cine.read_bytes()
-    grown = added(server, lambda: preprocess(server, [good, JUNK, good], num_clips=3))
+    video = cine.with_name("sonosite_h264.mp4").read_bytes()
+    grown = added(server, lambda: preprocess(server, [good, JUNK, video, good], num_clips=3))
     assert 0 < grown.pop("panecho_preprocessing_seconds_sum") < 60
     assert grown == {
         "panecho_requests_total ok": 1,
         "panecho_videos_total ok": 2,
         "panecho_videos_total NOT_A_VIDEO": 1,
+        "panecho_videos_total DUPLICATE": 1,
         "panecho_clips_total": 6,
-        "panecho_received_bytes_total": 2 * len(good) + len(JUNK),
+        "panecho_received_bytes_total": 2 * len(good) + len(JUNK) + len(video),
         "panecho_preprocessing_seconds_count": 1,
     }
 

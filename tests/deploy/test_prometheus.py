@@ -19,7 +19,9 @@ ALERTS = [rule for rule in rules(*RULE_FILES) if "alert" in rule]
 NO_FAULT_OF_THE_FILE = {
     "NOT_A_VIDEO",
     "NOT_ULTRASOUND",
+    "NOT_TRANSTHORACIC",
     "NOT_A_CINE",
+    "DUPLICATE",
     "SPECTRAL_DOPPLER",
     "M_MODE",
     "VOLUME",

@@ -13,6 +13,7 @@ import pytest
 import requests
 from dicomweb_client import DICOMwebClient
 from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import generate_uid
 
 PLUGINS = (Path("/usr/share/orthanc/plugins"), Path("/usr/local/share/orthanc/plugins"))
@@ -72,6 +73,8 @@ def copy_of(cine: Path, study: str, modality: str = "US", instance: int = 1) -> 
     dataset.StudyInstanceUID = study
     dataset.SeriesInstanceUID = f"{study}.{ord(modality[0])}"
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    frames = list(generate_frames(dataset.PixelData, number_of_frames=dataset.NumberOfFrames))[instance - 1 :]
+    dataset.PixelData, dataset.NumberOfFrames = encapsulate(frames), len(frames)  # the same video counts once
     dataset.Modality, dataset.InstanceNumber, dataset.PatientID = modality, instance, f"P{study[-1]}"
     return dataset
 

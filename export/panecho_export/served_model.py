@@ -194,6 +194,8 @@ class ServedPanEcho(nn.Module):
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Return what ``PanEchoModel`` does, of clips UINT8 [K, T, 224, 224, 3]."""
         count, clip_length = clips.shape[0], clips.shape[1]
+        if count == 0 or clip_length == 0:
+            raise ValueError("clips holds no frame; send at least one clip of at least one frame")
         scale = self.scale.repeat_interleave(clip_length).repeat(count).view(-1, 1, 1, 3)
         shift = self.shift.repeat_interleave(clip_length).repeat(count).view(-1, 1, 1, 3)
         features = self.embed_images(channel_planes(clips.permute(0, 4, 1, 2, 3)), scale, shift)

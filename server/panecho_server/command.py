@@ -20,6 +20,7 @@ class ServerFolder:
 
     Attributes:
         backends: What goes to ``--backend-directory``.
+        python: Virtual environment of the Python models.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class ServerFolder:
             path = Path(tempfile.mkdtemp(prefix="panecho-server-", dir="/tmp"))
         self.path = path
         self.backends = path / "backends"
+        self.python = path / "python"
 
     @property
     def addresses(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import IO, Literal, Self
 
-from panecho_server.backends import LIBRARIES, lay_out_backends
+from panecho_server.backends import LIBRARIES, lay_out_backends, lay_out_python
 from panecho_server.command import ServerFolder, tritonserver_options
 from panecho_server.errors import StartError
 from panecho_server.front_door.process import FrontDoor
@@ -125,6 +125,7 @@ class TritonServer:
             if self._folder is None:
                 self._folder = ServerFolder()
                 lay_out_backends(self._folder.backends, self._wheel, self._libpython)
+                lay_out_python(self._folder.python)
             door = self._door = self._door if self.is_listening() else self._start_door(self._folder, log)
             self._process = self._start_tritonserver(self._folder, log)
         if door is not None:
@@ -144,7 +145,9 @@ class TritonServer:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment([folder.backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]),
+            env=environment(
+                folder.python / "bin", [folder.backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]
+            ),
             start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we then stop it in order
         )
 

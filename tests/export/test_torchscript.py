@@ -1,11 +1,13 @@
 """TorchScript against the eager model."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
 import torch
 
-from panecho_export.torchscript import save
+from panecho_export.precision import convert
+from panecho_export.torchscript import save, script
 from panecho_export.validation import random_frames
 from panecho_model.architecture import ImageEncoder, PanEchoModel
 from support.slow_precision import middle
@@ -64,3 +66,32 @@ def test_saved_module_answers_the_same(scripted: torch.jit.ScriptModule, tmp_pat
     save(scripted, tmp_path / "model.pt")
     loaded = torch.jit.load(tmp_path / "model.pt")  # type: ignore[no-untyped-call] # torch ships no type for it
     assert largest_difference(scripted, loaded, random_frames(1, 2)) == 0
+
+
+@pytest.fixture(scope="module")
+def served(eager: PanEchoModel) -> torch.jit.ScriptModule:
+    """The model as it is exported."""
+    return script(convert(eager, "fp32"))
+
+
+def members(path: Path) -> list[bytes]:
+    """Return the unpacked content of a TorchScript file, which is a ZIP file, and the file itself."""
+    with zipfile.ZipFile(path) as file:
+        return [path.read_bytes(), *(file.read(name) for name in file.namelist())]
+
+
+def test_a_saved_model_names_no_path_of_this_machine(served: torch.jit.ScriptModule, tmp_path: Path) -> None:
+    torch.jit.save(served, tmp_path / "plain.pt")
+    save(served, tmp_path / "model.pt")
+    here = str(Path(__file__).parents[2]).encode()
+    assert any(here in content for content in members(tmp_path / "plain.pt"))
+    assert not any(here in content for content in members(tmp_path / "model.pt"))
+    again = torch.jit.load(tmp_path / "model.pt")  # type: ignore[no-untyped-call] # torch
+    assert largest_difference(served, again, random_frames(1, 1)) == 0
+
+
+@pytest.mark.parametrize("shape", [(0, 1), (1, 0)])
+def test_clips_without_a_frame_are_refused_by_name(served: torch.jit.ScriptModule, shape: tuple[int, int]) -> None:
+    clips = torch.zeros(*shape, 224, 224, 3, dtype=torch.uint8)
+    with pytest.raises(torch.jit.Error, match="clips holds no frame"):
+        served(clips)

@@ -1,13 +1,13 @@
-"""Lays out a backend directory for ``tritonserver``: Triton's Python backend and our ``pytorch`` one."""
+"""Lays out what ``tritonserver`` runs models with: Triton's Python backend, our ``pytorch`` one, and a Python."""
 
 import shutil
+import site
+import sys
 from pathlib import Path
 
-from panecho_server.wheel import Wheel
+from panecho_server.wheel import PYTHON_VERSION, Wheel
 
 PYTORCH_BACKEND = Path(__file__).parent / "pytorch/model.py"
-
-
 LIBRARIES = "libraries"
 
 
@@ -33,3 +33,22 @@ def lay_out_backends(directory: Path, wheel: Wheel, libpython: Path) -> None:
     libraries.mkdir()
     if wheel.own_libpython:  # the standard library's modules need the very libpython that they came with
         (libraries / wheel.own_libpython.name).symlink_to(libpython)
+
+
+def lay_out_python(directory: Path) -> None:
+    """Make a virtual environment that adds one thing to this one: it writes no bytecode.
+
+    Triton takes ``__pycache__`` in the repository for a change of the model. The Python backend's stub ignores
+    PYTHONDONTWRITEBYTECODE, but it takes the first ``python3`` of PATH for its environment and runs its ``.pth`` files.
+    """
+    commands = directory / "bin"
+    packages = directory / f"lib/python{PYTHON_VERSION}/site-packages"
+    commands.mkdir(parents=True)
+    packages.mkdir(parents=True)
+    (commands / "python3").symlink_to(sys.executable)
+    (directory / "pyvenv.cfg").write_text(f"home = {Path(sys.base_prefix) / 'bin'}\n")
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    (packages / "panecho.pth").write_text(
+        "import sys; sys.dont_write_bytecode = True\n"
+        f"import site; list(map(site.addsitedir, {[*site.getsitepackages(), *user]!r}))\n"
+    )

@@ -31,11 +31,21 @@ class TritonPythonModel:
         self.module = load(path, map_location=self.device).eval()  # type: ignore[no-untyped-call] # torch
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Run the requests that somebody waits for as one batch; if that fails, each by itself: none harms another."""
-        gone = [request.is_cancelled() for request in requests]
-        wanted = [request for request, cancelled in zip(requests, gone, strict=True) if not cancelled]
-        answers = iter(self._run(wanted) if wanted else [])
-        return [_cancelled() if cancelled else next(answers) for cancelled in gone]
+        """Run the requests as one batch, without those refused; if that fails, each alone: none harms another."""
+        refusals = [self._refusal(request) for request in requests]
+        pending = [request for request, refusal in zip(requests, refusals, strict=True) if refusal is None]
+        answers = iter(self._run(pending) if pending else [])
+        return [next(answers) if refusal is None else refusal for refusal in refusals]
+
+    def _refusal(self, request: Any) -> Any:  # noqa: ANN401 - Triton's classes are not typed
+        """Return the error for a request that nobody waits for or whose input holds nothing; None for others."""
+        if request.is_cancelled():
+            return _error("the request was cancelled: nobody waits for its answer", "CANCELLED")
+        for name in self.inputs:
+            shape = tuple(_tensor(request, name).shape)
+            if 0 in shape:
+                return _error(f"{name} has the shape {list(shape)}, which holds nothing; send data", "INVALID_ARG")
+        return None
 
     def _run(self, requests: list[Any]) -> list[Any]:
         try:
@@ -78,7 +88,3 @@ def _tensor(request: Any, name: str) -> Tensor:  # noqa: ANN401 - as above
 
 def _error(message: str, code: str) -> Any:  # noqa: ANN401 - as above
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, getattr(pb_utils.TritonError, code)))
-
-
-def _cancelled() -> Any:  # noqa: ANN401 - as above
-    return _error("the request was cancelled: nobody waits for its answer", "CANCELLED")

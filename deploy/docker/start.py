@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from panecho_server import RepositoryError, ServerSettings
+from panecho_server.precision import precision_warning
 from panecho_server.repository import models_to_load, profile_options
 from panecho_server.security import CLOSED_APIS, closed_apis
 
@@ -30,6 +31,9 @@ def main() -> None:
         command = ["tritonserver", *options(), *sys.argv[1:]]
     except (RepositoryError, ValueError) as error:
         sys.exit(f"panecho-triton: {error}")
+    if warning := precision_warning(Path(os.environ["MODEL_REPOSITORY"])):
+        sys.stderr.write(f"panecho-triton: {warning}\n")
+        sys.stderr.flush()  # before this process becomes another
     os.execvp(command[0], command)  # noqa: S606 - our own command
 
 

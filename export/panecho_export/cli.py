@@ -113,12 +113,20 @@ def _fetched(url: str | None, sha256: str | None, console: "Console", *, accept_
 
 
 def _chosen(precision: Literal["auto"] | Precision, parts: tuple[Part, ...], console: "Console") -> Precision:
-    if precision != "auto":
+    if precision == "fp32":
         return precision
-    if parts == ("image_encoder",):
+    if parts == ("image_encoder",) and precision == "auto":
         return "fp32"
-    from panecho_export.precision import best_precision
+    from panecho_export.precision import best_precision, is_in_hardware
 
+    if precision != "auto":
+        if not is_in_hardware(precision):
+            console.print(
+                f"This machine does not compute {precision} in hardware: here, serving this export would take about 15 "
+                "times as long. Serve it on a machine that does, or export with --precision fp32.",
+                style="yellow",
+            )
+        return precision
     choice = best_precision()
     console.print(f"Precision {choice.precision}: {choice.reason}. Export for another machine with --precision.")
     return choice.precision

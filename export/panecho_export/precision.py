@@ -44,3 +44,10 @@ def best_precision() -> Choice:
     if torch.cpu._is_avx512_bf16_supported():  # noqa: SLF001 - as above
         return Choice("bf16", "the CPU has AVX-512 BF16")
     return Choice("fp32", "the CPU has neither AVX-512 BF16 nor AMX")
+
+
+def is_in_hardware(precision: Precision) -> bool:
+    """Tell whether this machine's GPU, or without one its CPU, computes ``precision`` in hardware."""
+    if precision == "fp16":
+        return torch.cuda.is_available() or bool(torch.cpu._is_amx_fp16_supported())  # noqa: SLF001 - as above
+    return precision == "fp32" or best_precision().precision == "bf16"

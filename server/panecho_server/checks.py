@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from panecho_server import settings, wheel
+from panecho_server import precision, settings, wheel
 from panecho_server.errors import PlatformError
 from panecho_server.http_api import HttpApi
 
@@ -57,6 +57,7 @@ def server_machine_checks() -> Iterator[Finding]:
     yield _possible("libpython", lambda: str(wheel.find_libpython()))
     yield _disk(settings.ServerSettings.model_repository)
     yield _shared_memory(SHARED_MEMORY)
+    yield from _precision(settings.ServerSettings.model_repository)
     grpc, http, metrics = settings.DEFAULT_GRPC_PORT, settings.DEFAULT_HTTP_PORT, settings.DEFAULT_METRICS_PORT
     yield _port("gRPC port", grpc, "a gRPC server" if _speaks_http2(grpc) else "")
     yield _port("HTTP port", http, "a Triton server" if b"triton" in _page(http, "v2") else "")
@@ -103,6 +104,16 @@ def _shared_memory(folder: Path) -> Finding:
     if usage.free < SHARED_MEMORY_ADVISED:
         return Finding("shared memory", "warning", f"{found}: large studies fail", advice)
     return Finding("shared memory", "ok", found)
+
+
+def _precision(repository: Path) -> Iterator[Finding]:
+    """Yield what the precision of an export means on this machine, where there is one."""
+    exported = precision.exported_precision(repository)
+    if precision.slow_precision(repository):
+        found = f"{exported} in {repository}: this processor does not compute it in hardware"
+        yield Finding("precision", "warning", found, precision.export_again(repository))
+    elif exported:
+        yield Finding("precision", "ok", f"{exported} in {repository}")
 
 
 def _port(name: str, port: int, server: str) -> Finding:

@@ -32,12 +32,15 @@ def serve(*, settings: Annotated[ServerSettings, Parameter(name="*")] = ServerSe
 
 
 def _serve(settings: ServerSettings, console: "Console") -> None:
+    from panecho_server.precision import precision_warning
     from panecho_server.security import THIS_MACHINE
     from panecho_server.supervision import supervise
     from panecho_server.tritonserver import TritonServer
 
     server = TritonServer(settings)
     started = time.monotonic()
+    if warning := precision_warning(settings.model_repository):
+        console.print(warning, style="yellow", markup=False)
     console.print(f"Starting Triton on {settings.model_repository}; log: {settings.log_file}")
     try:
         with console.status("Loading models") as status:

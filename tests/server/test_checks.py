@@ -1,5 +1,6 @@
 """Checks of what the embedded server needs from this machine."""
 
+import json
 import shutil
 import socket
 from collections import namedtuple
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from panecho_server import PlatformError, TritonServer, wheel
+from panecho_server import PlatformError, TritonServer, precision, wheel
 from panecho_server import checks as checks_module
 from panecho_server.checks import Finding, server_machine_checks
 from panecho_server.settings import DEFAULT_GRPC_PORT
@@ -55,6 +56,56 @@ def test_numpy_2_beside_the_server_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(wheel, "version", lambda _name: "2.1.0")
     assert found()["numpy"].status == "failed"
     assert "numpy==1.26.4" in found()["numpy"].advice
+
+
+def exported_as(precision: str, folder: Path) -> Path:
+    (folder / "panecho").mkdir()
+    manifest = json.dumps(json.dumps({"weights": {"notice": 'has "quotes"'}, "precision": precision}))
+    text = f'name: "panecho"\nparameters {{ key: "manifest" value {{ string_value: {manifest} }} }}\n'
+    (folder / "panecho/config.pbtxt").write_text(text)
+    return folder
+
+
+def on_processor(flags: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu avx2 {flags}\n")
+    monkeypatch.setattr(precision, "CPUINFO", folder / "cpuinfo")
+    monkeypatch.setattr(precision, "GPU", folder / "no-gpu")
+
+
+@pytest.mark.parametrize(
+    ("exported", "flags", "status"),
+    [
+        ("fp32", "", "ok"),
+        ("bf16", "avx512f", "warning"),
+        ("bf16", "avx512f avx512_bf16", "ok"),
+        ("bf16", "amx_bf16", "ok"),
+        ("fp16", "avx512f avx512_bf16", "warning"),
+        ("fp16", "avx512_fp16", "ok"),
+    ],
+)
+def test_a_precision_that_this_processor_does_not_compute_is_said(
+    exported: str, flags: str, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = exported_as(exported, tmp_path)
+    on_processor(flags, tmp_path, monkeypatch)
+    monkeypatch.setattr("panecho_server.settings.ServerSettings.model_repository", repository)
+    warning = precision.precision_warning(repository)
+    assert (exported in warning and "panecho export --precision fp32" in warning) == (status == "warning")
+    assert found()["precision"].status == status
+
+
+def test_with_a_gpu_or_without_an_export_no_precision_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert precision.precision_warning(tmp_path) == ""
+    repository = exported_as("bf16", tmp_path)
+    on_processor("", tmp_path, monkeypatch)
+    monkeypatch.setattr(precision, "GPU", tmp_path)
+    assert precision.precision_warning(repository) == ""
+
+
+def test_the_precision_of_a_real_export_is_read(repository: Path) -> None:
+    assert precision.exported_precision(repository) == "fp32"
 
 
 def test_another_program_on_a_port_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

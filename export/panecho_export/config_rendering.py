@@ -22,14 +22,36 @@ from panecho_model.constants import FEATURES, FRAME_SIZE, MAX_CLIPS, MAX_FRAMES
 from panecho_model.tasks import Task, logits_size
 
 TASKS_JSON = Path("postprocessing/1/tasks.json")
+LABELLED = ("panecho", "postprocessing")
 MODELS = ("panecho", "preprocessing", "backbone", "postprocessing", "image_encoder")
 
 Tasks = Sequence[Task]
 
 
-def _tensor(name: str, data_type: str, *dims: int) -> str:
+def _tensor(name: str, data_type: str, *dims: int, labels: str = "") -> str:
     shape = ", ".join(str(dim) for dim in dims)
-    return f'  {{ name: "{name}" data_type: {data_type} dims: [ {shape} ] }}'
+    label_file = f' label_filename: "{labels}"' if labels else ""
+    return f'  {{ name: "{name}" data_type: {data_type} dims: [ {shape} ]{label_file} }}'
+
+
+def _task_output(task: Task) -> str:
+    """Return the study's output of a task, with its class names for Triton's classification extension."""
+    return _tensor(task.key, "TYPE_FP32", task.size, labels=_label_file(task) if task.kind == "multiclass" else "")
+
+
+def _label_file(task: Task) -> str:
+    return f"labels/{task.key}.txt"
+
+
+def _labels(repository: Path, tasks: Tasks, models: Iterable[str]) -> dict[Path, str]:
+    """Return the files of class names, one name a line, of each model that answers with tasks."""
+    return {
+        repository / model / _label_file(task): "".join(f"{name}\n" for name in task.classes)
+        for model in models
+        if model in LABELLED
+        for task in tasks
+        if task.kind == "multiclass"
+    }
 
 
 def _block(keyword: str, entries: Iterable[str]) -> str:
@@ -50,7 +72,7 @@ def _study_outputs(tasks: Tasks) -> dict[str, str]:
     It hands through what earlier steps know (status, logits): Triton drops a step whose outputs nobody asks for, and
     with it what the step takes in, even where the caller wants just that.
     """
-    tensors = {task.key: _tensor(task.key, "TYPE_FP32", task.size) for task in tasks}
+    tensors = {task.key: _task_output(task) for task in tasks}
     tensors |= {f"video/{task.key}": _tensor(f"video/{task.key}", "TYPE_FP32", -1, task.size) for task in tasks}
     tensors["embedding"] = _tensor("embedding", "TYPE_FP32", -1, FEATURES)
     tensors["video_status"] = _tensor("video_status", "TYPE_STRING", -1)
@@ -162,6 +184,7 @@ def rendered(
     """
     parts_of = _parts(manifest)
     files = {repository / TASKS_JSON: tasks_json(manifest.tasks)} if "postprocessing" in models else {}
+    files |= _labels(repository, manifest.tasks, models)
     for model in models:
         files |= _configurations(repository / model, parts_of[model], profiles)
     return files

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,7 +17,8 @@ import pytest
 from tritonclient.grpc import service_pb2
 
 from panecho_server import TritonServer
-from support.wire_requests import gathered
+from support.wire import QUICK
+from support.wire_requests import gathered, study
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 STREAM_INFER = "/inference.GRPCInferenceService/ModelStreamInfer"
@@ -100,7 +102,19 @@ def test_classes_of_a_text_are_refused_over_http(unharmed: TritonServer, headers
 def test_classes_of_numbers_are_answered(unharmed: TritonServer) -> None:
     assert answer(unharmed, wants("AVStenosis", classification=3)) == ("OK", "BYTES")
     status, text = post(unharmed, [{"name": "AVStenosis", "parameters": {"classification": 3}}])
-    assert (status, len(json.loads(text)["outputs"][0]["data"])) == (200, 3)
+    found = [value.split(":")[1:] for value in json.loads(text)["outputs"][0]["data"]]
+    assert (status, sorted(found)) == (200, [["0", "Mild|Moderate"], ["1", "None"], ["2", "Severe"]])
+
+
+def test_classes_of_a_study_have_names(unharmed: TritonServer, cine: Path) -> None:
+    message = study(cine.read_bytes(), [cine.stat().st_size])
+    message.outputs.add(name="AVStenosis").parameters["classification"].int64_param = 1
+    for name, value in QUICK.items():
+        message.parameters[name].int64_param = int(value)
+    with grpc.insecure_channel(unharmed.grpc_url) as channel:
+        content = channel.unary_unary(INFER)(message.SerializeToString(), timeout=60)
+    (best,) = service_pb2.ModelInferResponse.FromString(content).raw_output_contents
+    assert best[4:].decode().split(":")[2] in ("Mild|Moderate", "None", "Severe")
 
 
 def test_no_parameter_of_a_requested_output_ends_the_server(unharmed: TritonServer) -> None:

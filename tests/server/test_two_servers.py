@@ -22,6 +22,12 @@ class ServeOnDefaultPorts(Serve):
     PORTS = ()
 
 
+def shared_memory_prefix(server: Serve) -> str:
+    """Return how the names of a server's regions begin; other servers of this machine have others."""
+    (command,) = (process.cmdline() for process in server.family() if process.name() == "tritonserver")
+    return next(word.partition("shm-region-prefix-name=")[2] for word in command if "shm-region-prefix-name=" in word)
+
+
 @contextmanager
 def served(repository: Path, folder: Path) -> Iterator[Serve]:
     folder.mkdir()
@@ -39,12 +45,15 @@ def served(repository: Path, folder: Path) -> Iterator[Serve]:
 def test_two_servers_started_together_both_serve(
     cold_repository: Path, tmp_path: Path, cine: Path, rounds: int
 ) -> None:
-    before = set(FOLDER.glob("triton_panecho_*"))
+    prefixes: set[str] = set()
     for number in range(rounds):
         with ExitStack() as opened:
             both = [opened.enter_context(served(cold_repository, tmp_path / f"{number}-{name}")) for name in "ab"]
             for server in both:
                 server.wait_until_ready()
+            running = {shared_memory_prefix(server) for server in both}
+            assert all([*FOLDER.glob(f"{prefix}*")] for prefix in running)
+            prefixes |= running
             output = [server.output.read_text() for server in both]
             assert not any("again" in text for text in output), output
             ports = [re.findall(r":(\d+)\b", text) for text in output]
@@ -55,4 +64,5 @@ def test_two_servers_started_together_both_serve(
                 with PanEcho(server.grpc_url()) as panecho:
                     values.append(panecho.predict_study(cine, tasks=["EF"], clip_options=QUICK)["EF"].value)
             assert values[0] == pytest.approx(values[1], abs=1e-4)
-    assert set(FOLDER.glob("triton_panecho_*")) - before == set()
+    assert len(prefixes) == 2 * rounds
+    assert [region for prefix in prefixes for region in FOLDER.glob(f"{prefix}*")] == []

@@ -49,7 +49,7 @@ class SampleCine:
 
 
 def default_folder() -> Path:
-    """Return the folder of all three cines if it lies beside the checkout, else that of the one which is shipped."""
+    """Return the folder of all three cines if it is next to the checkout, else that of the shipped one."""
     shared = ROOT.parent / "shared" / "data"
     return shared if shared.is_dir() else ROOT / "tests" / "data"
 

@@ -37,10 +37,10 @@ class Load:
 def keep_busy(call: Callable[[], object], callers: int, seconds: float) -> Load:
     """Have each caller send its next request as soon as the last is answered, for a time; every one is waited for."""
     latencies: list[float] = []
-    begun = time.perf_counter()
+    started = time.perf_counter()
 
     def work() -> None:
-        while time.perf_counter() - begun < seconds:
+        while time.perf_counter() - started < seconds:
             sent = time.perf_counter()
             call()
             latencies.append(time.perf_counter() - sent)
@@ -50,4 +50,4 @@ def keep_busy(call: Callable[[], object], callers: int, seconds: float) -> Load:
         thread.start()
     for thread in threads:
         thread.join()
-    return Load(latencies, time.perf_counter() - begun)
+    return Load(latencies, time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""The most memory that one variant takes: each is run once, in a process of its own."""
+"""The most memory that one variant takes: each runs once, in a separate process."""
 
 import multiprocessing
 import threading
@@ -45,7 +45,7 @@ def peak_memory(variant: str, cine: SampleCine, num_clips: int) -> Peak:
     finally:
         process.join()
     if not isinstance(peak, Peak):
-        raise TypeError(f"{variant} in a process of its own answered with {peak!r}")
+        raise TypeError(f"{variant} in a separate process answered with {peak!r}")
     return peak
 
 

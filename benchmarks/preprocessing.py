@@ -2,7 +2,7 @@
 
 python -m benchmarks.preprocessing [FOLDER] [--rounds 7]
 
-FOLDER holds the cines that `cines.py` names; without it, they are looked for in shared/data beside the checkout, else
+FOLDER holds the cines that `cines.py` names; without it, they are looked for in shared/data next to the checkout, else
 the one in tests/data is used. All variants run in turn, in one run. Unless a table says otherwise they are held to one
 CPU, together with the programs that they start. "Times ours" is a ratio within a round: above 1 is slower than ours.
 "Peak MB" is what a variant adds to its imports and the file (+ the largest program that it starts), in a process of its

@@ -2,7 +2,7 @@
 
 python -m benchmarks.recovery [--rounds 3] [--callers 3] [--model-repository PATH]
 
-In each round a `panecho serve` of its own meets every fault in turn. Prints medians and the worst, and writes
+In each round a separate `panecho serve` meets every fault in turn. Prints medians and the worst, and writes
 benchmarks/results/recovery.json and .md.
 """
 
@@ -53,7 +53,7 @@ class Recovery:
         noticed: Seconds until the supervisor said so.
         ready: Seconds until every model was ready again.
         longest: Seconds that the slowest request took that was sent before or during it.
-        answers: To requests under way at the fault or sent in its course.
+        answers: To requests in progress at the fault or sent in its course.
         failed: Of those requests that ended with an error.
     """
 
@@ -74,7 +74,7 @@ class Call:
 
 
 class Serve:
-    """A `panecho serve` in a process of its own."""
+    """A `panecho serve` in a separate process."""
 
     def __init__(self, repository: Path, folder: Path) -> None:
         self.grpc_url = f"127.0.0.1:{free_port()}"
@@ -187,7 +187,7 @@ def _report(found: Mapping[str, list[Recovery]]) -> None:
             "# Recovery",
             "",
             "`python -m benchmarks.recovery`: medians over the rounds; the longest wait is the worst of all.",
-            "Requests are those under way at the fault or sent in its course.",
+            "Requests are those in progress at the fault or sent in its course.",
             f"Machine: {about}.",
             "",
             heads,

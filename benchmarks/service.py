@@ -84,7 +84,7 @@ def _arguments() -> argparse.Namespace:
 
 @contextmanager
 def _fastapi() -> Iterator[Callable[[bytes], list[float]]]:
-    """Run the service in a process of its own."""
+    """Run the service in a separate process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -2,7 +2,7 @@
 
 python -m benchmarks.serving_settings [--rounds 3] [--seconds 8] [--callers 1 4 8]
 
-Every case is the `cpu` profile with one thing changed, a server of its own; all run at once, and are kept busy in turn.
+Every case is the `cpu` profile with one thing changed, a separate server; all run at once, and are kept busy in turn.
 One request is one cine and one clip. Prints a table and writes benchmarks/results/serving_settings.json and .md.
 """
 

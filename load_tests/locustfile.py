@@ -1,4 +1,4 @@
-"""What callers do. Everything else is in the modules beside; docs/operate/load-tests.md says how to run it.
+"""What callers do. Everything else is in the modules next to it; docs/operate/load-tests.md says how to run it.
 
 locust -f load_tests/locustfile.py --host grpc://localhost:8001 --headless -u 2 -t 1m SingleVideo
 

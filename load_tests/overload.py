@@ -2,9 +2,9 @@
 
 python -m load_tests.overload [--seconds 300] [--model-repository PATH] [options of load_tests …]
 
-It finds out what the server can do, offers half of that, then three times that, then half again. Wanted: no crash,
+It finds out what the server can do, offers half of that, then three times that, then half again. Expected: no crash,
 bounded memory, quick refusals that say that the queue is full, right answers to what was accepted, and recovery within
-10 s. Writes build/load-test/overload; the exit status is 1 when something wanted is missing.
+10 s. Writes build/load-test/overload; the exit status is 1 when something expected is missing.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> int:
 def overload(
     server: TritonServer, seconds: float, options: Sequence[str] = (), report: Path = REPORT
 ) -> list[Expectation]:
-    """Overload a running server on this machine; return what was wanted and seen."""
+    """Overload a running server on this machine; return what was expected and seen."""
     if server.pid is None:
         raise RuntimeError("the server is not started.")
     defaults = {
@@ -55,7 +55,7 @@ def overload(
         "LOAD_ARRIVALS": "constant",
         "LOAD_SPIKE_SECONDS": str(seconds),
         "LOAD_REPORT": str(report),
-        "LOAD_MAX_UNDER_WAY": "100000",
+        "LOAD_MAX_IN_PROGRESS": "100000",
         "LOAD_DEADLINE": "120",
     }
     with ProcessMonitor(server.pid) as watch:

@@ -36,7 +36,7 @@ def main() -> int:
 def run_locust(
     host: str, arguments: Sequence[str], defaults: Mapping[str, str] = DEFAULTS, *, quiet: bool = False
 ) -> int:
-    """Run Locust without its page, in a process of its own; return its exit status.
+    """Run Locust without its page, in a separate process; return its exit status.
 
     Args:
         host: Address of the server.
@@ -44,7 +44,7 @@ def run_locust(
         defaults: Environment variables for options that are not given.
         quiet: Whether the result is not printed.
     """
-    # A proxy of the environment must not come between, and the modules beside must be found.
+    # A proxy of the environment must not come between, and the modules next to it must be found.
     environment = {**defaults, **os.environ, "PYTHONPATH": str(ROOT)}
     folder = environment["LOAD_REPORT"]
     command = [

@@ -2,9 +2,9 @@
 
 python -m load_tests.soak [--minutes 30] [--rate 1] [--model-repository PATH] [options of load_tests …]
 
-Requests come at random (Poisson), a twentieth with unusable files. Wanted: no crash, right answers, and that memory,
+Requests come at random (Poisson), a twentieth with unusable files. Expected: no crash, right answers, and that memory,
 shared memory, open files and latency stay as they are. Writes build/load-test/soak; the exit status is 1 when something
-wanted is missing.
+expected is missing.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> int:
 def soak(
     server: TritonServer, seconds: float, rate: float, options: Sequence[str] = (), report: Path = REPORT
 ) -> list[Expectation]:
-    """Keep a running server on this machine at work; return what was wanted and seen."""
+    """Keep a running server on this machine at work; return what was expected and seen."""
     if server.pid is None:
         raise RuntimeError("the server is not started.")
     defaults = {

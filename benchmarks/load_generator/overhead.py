@@ -70,8 +70,8 @@ def bare_loop(url: str, payloads: Sequence[Payload], seconds: float) -> float:
         for payload in payloads
     ]
     latencies: list[float] = []
-    begun = time.perf_counter()
-    while time.perf_counter() - begun < seconds:
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds:
         sent = time.perf_counter()
         client.infer(**calls[len(latencies) % len(calls)])
         latencies.append(time.perf_counter() - sent)

@@ -18,7 +18,7 @@ class ExportParity:
     """How far the exported model was from the eager FP32 model on the clips it was validated with.
 
     Attributes:
-        clips: Number of clips compared; of frames for an image encoder by itself.
+        clips: Number of clips compared; of frames for an image encoder alone.
         embedding: Largest absolute difference of any number of an embedding.
         tasks: By task key, the largest absolute difference of what the task reports of a clip: a measurement in the
             task's unit, or a probability from 0 to 1.

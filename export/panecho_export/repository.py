@@ -109,7 +109,7 @@ def _require_no_other_models(target: Path, models: Sequence[str]) -> None:
 def _write(
     target: Path, models: Sequence[str], manifest: ExportManifest, modules: dict[str, torch.jit.ScriptModule]
 ) -> None:
-    """Write everything beside ``target``, then move it into place file by file."""
+    """Write everything next to ``target``, then move it into place file by file."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:

@@ -41,7 +41,7 @@ class Variant:
         if self.tasks != TASKS and "study" not in self.parts:
             raise VariantError("tasks go with the part study; the others have no heads.")
         if self.precision != "fp32" and not self.has_backbone:
-            raise VariantError("the image encoder by itself is always fp32; leave the precision out.")
+            raise VariantError("the image encoder alone is always fp32; leave the precision out.")
         if not 1 <= self.clip_length <= MAX_CLIP_LENGTH:
             raise VariantError(f"a clip has 1 to {MAX_CLIP_LENGTH} frames, not {self.clip_length}.")
 

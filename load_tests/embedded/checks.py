@@ -15,7 +15,7 @@ MODELS = ("preprocessing", "backbone", "postprocessing")
 
 @dataclass(frozen=True)
 class Expectation:
-    """Something wanted."""
+    """Something that must be true after a load test."""
 
     name: str
     passed: bool
@@ -24,7 +24,7 @@ class Expectation:
 
 def exit_status(checks: Sequence[Expectation]) -> int:
     """Print them; return 1 when one is missing."""
-    table = Table("wanted", "", "seen")
+    table = Table("expected", "", "seen")
     for check in checks:
         table.add_row(check.name, "yes" if check.passed else "NO", check.seen)
     Console(highlight=False).print(table)

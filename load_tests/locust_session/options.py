@@ -22,7 +22,7 @@ OPTIONS: Sequence[tuple[str, str, dict[str, Any]]] = (
         {
             "choices": ARRIVALS,
             "default": "closed",
-            "help": "closed: users wait for each answer; constant, poisson: requests are due at times of their own",
+            "help": "closed: users wait for each answer; constant, poisson: requests are due at set times",
         },
     ),
     ("--rate", "LOAD_RATE", {"type": float, "default": 0.5, "help": "requests per second that a shape begins with"}),
@@ -35,7 +35,11 @@ OPTIONS: Sequence[tuple[str, str, dict[str, Any]]] = (
     ("--factor", "LOAD_FACTOR", {"type": float, "default": 3.0, "help": "of a spike, times the rate"}),
     ("--drain-seconds", "LOAD_DRAIN_SECONDS", {"type": float, "default": 30.0, "help": "to wait for late answers"}),
     ("--deadline", "LOAD_DEADLINE", {"type": float, "default": 60.0, "help": "seconds that a request may take"}),
-    ("--max-under-way", "LOAD_MAX_UNDER_WAY", {"type": int, "default": 1000, "help": "per process; more are not sent"}),
+    (
+        "--max-in-progress",
+        "LOAD_MAX_IN_PROGRESS",
+        {"type": int, "default": 1000, "help": "per process; more are not sent"},
+    ),
     ("--connections", "LOAD_CONNECTIONS", {"type": int, "default": 8, "help": "per process"}),
     ("--num-clips", "LOAD_NUM_CLIPS", {"type": int, "default": 1, "help": "clips of each video"}),
     ("--clip-length", "LOAD_CLIP_LENGTH", {"type": int, "default": CLIP_LENGTH, "help": "frames of each clip"}),
@@ -60,7 +64,7 @@ FROM_THE_START = (
 """Not in Locust's page, which comes too late for them."""
 
 
-def add_options(parser: Any) -> None:  # noqa: ANN401 - Locust's parser has options of its own
+def add_options(parser: Any) -> None:  # noqa: ANN401 - Locust's parser, which has other options too
     """Add ours to Locust's."""
     for name, variable, settings in OPTIONS:
         parser.add_argument(name, env_var=variable, include_in_web_ui=name not in FROM_THE_START, **settings)

@@ -54,7 +54,7 @@ class Session:
         self.thresholds = read_thresholds(Path(self.options.thresholds))
         self.windows: list[Window] = []
         self._samples: list[Sample] = []
-        self._under_way = Pool()
+        self._in_progress = Pool()
         self._connections: list[TritonConnection] = []
         self._turn = itertools.count()
         self._scenarios: dict[str, Scenario] = {}
@@ -64,7 +64,7 @@ class Session:
 
     @property
     def options(self) -> Namespace:
-        """What the test was told; a worker is told by the master when a test starts."""
+        """The options of the test; a worker receives them from the master when a test starts."""
         options: Namespace | None = self.environment.parsed_options
         if options is None:
             raise LoadTestError("the load tests run under the command `locust`.")
@@ -82,8 +82,8 @@ class Session:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many requests are under way that another would measure the load generator."""
-        return len(self._under_way) > int(self.options.max_under_way)
+        """Whether so many requests are in progress that another would measure the load generator."""
+        return len(self._in_progress) > int(self.options.max_in_progress)
 
     def begin(self, makers: Mapping[str, Payloads]) -> None:
         """Connect, make the requests, and record the answers given before there is any load.
@@ -115,15 +115,15 @@ class Session:
         self._spawned = time.time()
 
     def end(self) -> None:
-        """Wait for requests under way, and give up those that are not answered in time."""
+        """Wait for requests in progress, and cancel those that are not answered in time."""
         if not self.windows and self.gathers:
             begin, end = self._spawned or self._began, time.time()
             users = self.environment.runner.target_user_count if self.environment.runner else 0
             level = users if self.options.arrivals == "closed" else users * self.options.rate_per_user
             stage = Stage(label="run", level=level, seconds=end - begin)
             self.windows.append(Window(stage=stage, begin=begin + SETTLE * stage.seconds, end=end))
-        self._under_way.join(timeout=self.options.drain_seconds)
-        self._under_way.kill()
+        self._in_progress.join(timeout=self.options.drain_seconds)
+        self._in_progress.kill()
         if self._sampler is not None:
             self._sampler.kill()
 
@@ -151,7 +151,7 @@ class Session:
 
     def spawn(self, call: Callable[[float], None], due: float) -> None:
         """Call without waiting for the end."""
-        self._under_way.spawn(call, due)
+        self._in_progress.spawn(call, due)
 
     def fire(self, name: str, latency: float, ending: RequestOutcome) -> None:
         """Tell Locust of a request."""

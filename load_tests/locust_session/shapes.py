@@ -25,17 +25,17 @@ class PlannedShape(LoadTestShape):
         self._session = session
         self._measured: list[MeasuredStage] = []
         self._stage: Stage | None = None
-        self._begun: float | None = None
+        self._started: float | None = None
         self._ending = False
         self._change = 1
         """Users that may come or go per second: all, so that a stage begins at once."""
 
     def reset_time(self) -> None:
-        """Begin anew; Locust calls it when a test starts."""
+        """Start again; Locust calls it when a test starts."""
         super().reset_time()  # type: ignore[no-untyped-call] # as above
         self._measured = []
         self._stage = self._plan(self._measured)
-        self._begun, self._ending = None, False
+        self._started, self._ending = None, False
         self._change = max(1, self._users())
 
     def tick(self) -> tuple[int, float] | None:
@@ -43,10 +43,10 @@ class PlannedShape(LoadTestShape):
         if self._stage is None:
             return None
         now = time.time()
-        if self._begun is None and self.runner is not None and self.runner.user_count == self._users():
-            self._begun = now
-        if self._begun is not None and self._is_over(self._stage, now - self._begun):
-            self._finish(self._stage, self._begun)
+        if self._started is None and self.runner is not None and self.runner.user_count == self._users():
+            self._started = now
+        if self._started is not None and self._is_over(self._stage, now - self._started):
+            self._finish(self._stage, self._started)
             if self._stage is None:
                 return None
         return self._users(), self._change
@@ -69,17 +69,17 @@ class PlannedShape(LoadTestShape):
         drained = stage.level == 0 and not self._session.recorder.pending
         return elapsed > self._report_seconds and (drained or elapsed >= stage.seconds + self._report_seconds)
 
-    def _finish(self, stage: Stage, begun: float) -> None:
+    def _finish(self, stage: Stage, started: float) -> None:
         """Measure a stage and go on to the next; after the last, wait until all is answered."""
         if stage.level > 0:
-            window = Window(stage=stage, begin=begun + stage.settle, end=begun + stage.seconds)
+            window = Window(stage=stage, begin=started + stage.settle, end=started + stage.seconds)
             self._session.windows.append(window)
             recorder = self._session.recorder
             self._measured.append(measure(window, recorder.records, recorder.pending, time.time()))
             self._say(self._measured[-1])
         else:
-            self._measured.append(measure(Window(stage=stage, begin=begun, end=time.time()), [], [], time.time()))
-        self._begun, before = None, self._users()
+            self._measured.append(measure(Window(stage=stage, begin=started, end=time.time()), [], [], time.time()))
+        self._started, before = None, self._users()
         self._stage = None if self._ending else self._plan(self._measured)
         if self._stage is None and not self._ending:
             self._ending = True

@@ -23,7 +23,7 @@ class TritonUser(User):
     """Sends the payloads of its scenario, over gRPC or HTTP as the host's address says.
 
     A closed user waits for each answer, thinks, and sends again. A user of constant or Poisson arrivals stands for
-    `--rate-per-user` requests per second that are due at times of their own, whatever became of those before; their
+    `--rate-per-user` requests per second that are due at set times, whatever became of those before; their
     latency is counted from when they were due, so a server that stalls, or a load generator that is late, cannot hide.
 
     A subclass says what is sent, in ``payloads``.
@@ -69,22 +69,22 @@ class TritonUser(User):
         return float(self._thinking) * self._random.uniform(0.5, 1.5)
 
     def on_stop(self) -> None:
-        """Make room; requests under way go on."""
+        """Make room; requests in progress go on."""
         self.session.phases.give_back(self._number)
 
     def _send(self, due: float) -> None:
         prepared = self._scenario.next()
         number = self.session.recorder.begin(due)
         late = max(0.0, time.time() - due)
-        begun = time.perf_counter()
-        ending = RequestOutcome(UNANSWERED, begun)
+        started = time.perf_counter()
+        ending = RequestOutcome(UNANSWERED, started)
         try:
             ending = self._exchange(prepared)
         except GreenletExit:
             ending = RequestOutcome(UNANSWERED, time.perf_counter())
             raise
         finally:
-            name, latency = type(self).__name__, late + ending.at - begun
+            name, latency = type(self).__name__, late + ending.at - started
             self.session.recorder.end(number, Record(name, due, latency, late, ending.kind, ending.received))
             self.session.fire(name, latency, ending)
 

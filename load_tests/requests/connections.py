@@ -26,7 +26,7 @@ INFER = "/inference.GRPCInferenceService/ModelInfer"
 STATISTICS = "/inference.GRPCInferenceService/ModelStatistics"
 CONNECT_SECONDS = 5.0
 HTTP_SOCKETS = 1000
-"""Requests that one HTTP connection object may have under way; each takes a socket."""
+"""Requests that one HTTP connection object may have in progress; each takes a socket."""
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -79,10 +79,10 @@ class TritonConnection(Protocol):
 
 
 def connect(address: Address) -> TritonConnection:
-    """Return a connection of its own socket; it is made with the first request.
+    """Return a new connection; its socket opens with the first request.
 
     Raises:
-        LoadTestError: The address is none.
+        LoadTestError: Not a valid URL.
     """
     scheme = address.url.partition("://")[0]
     if scheme in ("grpc", "grpcs"):
@@ -169,8 +169,8 @@ class GrpcConnection:
         self._channel.close()
 
     def _call(self, call: Any, request: bytes, deadline: float) -> bytes:  # noqa: ANN401 - gRPC's callables have no public type
-        # As a future: a plain call holds one of gevent's 10 threads until it ends, so that of more calls under way the
-        # eleventh would seem to take as long as one of the first ten.
+        # As a future: a plain call holds one of gevent's 10 threads until it ends, so of more calls the eleventh would
+        # seem to take as long as one of the first ten.
         future = call.future(request, timeout=deadline, metadata=self._metadata)
         try:
             answer: bytes = future.result()

@@ -13,10 +13,10 @@ UNAVAILABLE = "unavailable"
 WRONG_ANSWER = "wrong answer"
 NOT_REFUSED = "answered though unusable"
 UNANSWERED = "unanswered at the end"
-NOT_SENT = "not sent, too many under way"
+NOT_SENT = "not sent, too many in progress"
 
 BUSY = ("exceeds maximum queue size", "request timeout expired", "short of memory")
-"""With these texts Triton, or preprocessing, rejects a request that it has not begun, as UNAVAILABLE."""
+"""With these texts Triton, or preprocessing, rejects a request that it has not started, as UNAVAILABLE."""
 
 OF_HTTP = {
     400: "INVALID_ARGUMENT",

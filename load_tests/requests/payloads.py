@@ -109,15 +109,15 @@ def aggregation(sending: Sending) -> list[Payload]:
 
 
 def mixed(sending: Sending) -> list[Payload]:
-    """Return requests of good videos, and some with files that cannot be used, alone or beside a good one."""
+    """Return requests of good videos, and some with files that cannot be used, alone or with a good one."""
     good = single_video(sending)
     video, bad = _videos(sending)[0], _bad_files()
     alone = [_study([file], sending, refusal=code) for code, file in bad.items()]
-    beside = [_study([video, *bad.values()], sending, statuses=("ok", *bad))]
+    together = [_study([video, *bad.values()], sending, statuses=("ok", *bad))]
     return [
         *_weighted(good, 1 - sending.bad_ratio),
         *_weighted(alone, sending.bad_ratio / 2),
-        *_weighted(beside, sending.bad_ratio / 2),
+        *_weighted(together, sending.bad_ratio / 2),
     ]
 
 

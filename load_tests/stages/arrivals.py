@@ -1,6 +1,6 @@
 """When requests are due that do not wait for earlier answers (the open model).
 
-Users of a constant rate share one clock, and each takes a phase of its own on it, so that together they are evenly
+Users of a constant rate share one clock, and each takes a different phase on it, so that together they are evenly
 spaced: phases are multiples of the golden ratio, of which any first N leave gaps of at most three lengths.
 """
 

@@ -1,4 +1,4 @@
-"""Every request that a process has under way or has seen end. Workers report theirs to the master."""
+"""Every request of a process that is in progress or has ended. Workers report theirs to the master."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass

@@ -92,7 +92,7 @@ def _read(kind: type[T], table: dict[str, Any], path: Path) -> T:
     known = [field.name for field in fields(kind)]
     for name, value in table.items():
         if name not in known:
-            raise LoadTestError(f"{path}: {name} is none of {', '.join(known)}.")
+            raise LoadTestError(f"{path}: {name} is unknown; known are {', '.join(known)}.")
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise LoadTestError(f"{path}: {name} = {value!r} is not a number of at least 0.")
     return kind(**table)

@@ -150,7 +150,7 @@ class WithoutHeads(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """The image encoder of a PanEcho by itself, on real frames of three channels; its weights are shared, not copied.
+    """The image encoder of a PanEcho alone, on real frames of three channels; its weights are shared, not copied.
 
     Attributes:
         images_per_pass: As in ``ClipEncoder``.

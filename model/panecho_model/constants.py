@@ -26,7 +26,7 @@ MAX_CLIPS = 128
 """Clips in one batch of the backbone (its ``max_batch_size``), and so the most that a request may need."""
 
 MAX_FRAMES = 256
-"""Frames in one batch of the image encoder served by itself (its ``max_batch_size``)."""
+"""Frames in one batch of the image encoder served alone (its ``max_batch_size``)."""
 
 CLIP_LENGTH = 16
 """Frames of a clip that the model was trained with: the default."""

@@ -167,7 +167,7 @@ def find_tasks(keys: Sequence[str]) -> tuple[Task, ...]:
     """Return the tasks of the given keys, in released order.
 
     Raises:
-        TaskError: A key is none of the release's, or there is none.
+        TaskError: A key is not one of the release's, or no key is given.
     """
     known = [task.key for task in TASKS]
     for key in keys:

@@ -179,7 +179,7 @@ def predict(heads: Sequence[Head], clips: ClipOutputs, outputs: Collection[str])
     Args:
         heads: As ``read_heads`` gives them.
         clips: The study's clips, all ``finite``.
-        outputs: Names wanted: ``<task>`` [C], ``video/<task>`` [N, C] and ``embedding`` [N, 768].
+        outputs: Requested names: ``<task>`` [C], ``video/<task>`` [N, C] and ``embedding`` [N, 768].
 
     Returns:
         FP32 arrays by name. Rows of videos without clips are NaN and do not count in the study's mean.

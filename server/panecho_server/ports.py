@@ -62,9 +62,7 @@ def require_different(asked: Mapping[str, int | None]) -> None:
     names: dict[int, str] = {}
     for name, port in asked.items():
         if port and port in names:
-            raise PortError(
-                f"port {port} is given for both {names[port]} and {name}; give each a port of its own, or 0."
-            )
+            raise PortError(f"port {port} is given for both {names[port]} and {name}; give each another port, or 0.")
         names[port or 0] = name
 
 

@@ -14,7 +14,7 @@ KILL_SECONDS = 5
 IDLE_SECONDS = 0.2
 IDLE_LOAD = 0.1
 IDLE_SAMPLES = 3
-"""Idle is what uses less than a tenth of a core for so many times so many seconds."""
+"""Processes are idle that use less than IDLE_LOAD of a core in IDLE_SAMPLES samples of IDLE_SECONDS."""
 
 NOT_RUNNING = ("Z", "T", "t", "X")
 """States of proc(5) in which a process does nothing: ended and not collected, or stopped."""
@@ -48,9 +48,9 @@ def kill_group(group: int) -> None:
 
 
 def wait_until_idle(session: int, seconds: float) -> None:
-    """Wait until the processes of a session have nothing to compute, at most so many seconds.
+    """Wait until the processes of a session have nothing to compute, at most ``seconds``.
 
-    Triton does not tell which requests it is answering, and once it is told to stop it refuses a study that is between
+    Triton does not tell which requests it is answering, and once it has to stop it refuses a study that is between
     two of its models; so what its processes compute has to tell.
     """
     deadline = time.monotonic() + seconds

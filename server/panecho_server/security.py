@@ -13,7 +13,7 @@ CLOSED_APIS = ("model-repository", "shared-memory", "trace", "logging")
 """Triton's names of the APIs that no caller needs for a prediction. Statistics stay open: they are counts and times."""
 
 HEADER = "closed to callers"
-"""Named in what a caller is told."""
+"""Named in the error that a caller receives."""
 
 
 def check_security(settings: ServerSettings) -> None:

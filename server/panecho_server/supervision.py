@@ -1,8 +1,8 @@
 """Keeps a server answering.
 
-Triton starts no process of a Python model again that has died, and says all the same that the model is ready; each
-request that needs it fails (python_backend; seen in 24.10). So the processes are counted here, and the whole server is
-started again when one is missing, or when ``tritonserver`` itself has ended.
+Triton does not restart the process of a Python model that has died, and still says that the model is ready; each
+request that needs it fails (python_backend; seen in 24.10). So the processes are counted here, and the whole server
+restarts when one is missing, or when ``tritonserver`` or the front door has ended.
 """
 
 import time
@@ -16,7 +16,7 @@ from panecho_server.tritonserver import TritonServer
 POLL_SECONDS = 1.0
 RESTARTS = 5
 RESTART_WINDOW = 600.0
-"""So many restarts within so many seconds, and no more: then something is wrong that a restart does not mend."""
+"""Give up after RESTARTS restarts within RESTART_WINDOW seconds."""
 
 
 def supervise(server: TritonServer, on_event: Callable[[str], None]) -> NoReturn:
@@ -39,9 +39,9 @@ def supervise(server: TritonServer, on_event: Callable[[str], None]) -> NoReturn
                 f"{reason}, for the {len(restarts)}th time within minutes; see {server.settings.log_file}."
             )
         on_event(f"{reason}; starting the server again.")
-        begun = time.monotonic()
+        started = time.monotonic()
         server.restart()
-        on_event(f"Every model is ready again after {time.monotonic() - begun:.0f} s.")
+        on_event(f"Every model is ready again after {time.monotonic() - started:.0f} s.")
 
 
 def wait_for_death(server: TritonServer) -> str:

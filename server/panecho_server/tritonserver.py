@@ -199,7 +199,7 @@ class TritonServer:
         return found
 
     def wait(self) -> int:
-        """Wait until the server's process ends by itself; return its exit status."""
+        """Wait until the server's process ends; return its exit status."""
         if self._process is None:
             raise StartError("the server was not started.")
         return self._process.wait()

@@ -1,4 +1,4 @@
-"""What is loaded at start, what ``tritonserver`` is told besides, and what callers may not do."""
+"""What is loaded at start, further options of ``tritonserver``, and what callers may not do."""
 
 import json
 import os

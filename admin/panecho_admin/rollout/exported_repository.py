@@ -29,7 +29,7 @@ MODELS = (*STEPS, ENSEMBLE, IMAGE_ENCODER)
 
 EXPORTED = (BACKBONE, IMAGE_ENCODER)
 VERSION = "1"
-"""The version that every export holds. Which export is live is told by the manifest, not by this number."""
+"""The version that every export holds. The manifest says which export is live, not this number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def read_export(folder: Path) -> Export:
     """Read a repository that ``panecho export`` has made servable.
 
     Raises:
-        FilesError: It is none, it was never exported, or a file of it is damaged or does not go with the others.
+        FilesError: It is not an exported repository, or a file of it is damaged or does not go with the others.
     """
     models = tuple(name for name in MODELS if (folder / name).is_dir())
     missing = [name for name in (ENSEMBLE, *STEPS) if name not in models]

@@ -16,7 +16,7 @@ from panecho_client import FilesError, RequestError
 from panecho_client.triton import ENSEMBLE
 
 NEXT = "_next"
-"""Ends the names under which the models of the next export are loaded beside those that are served."""
+"""Ends the names under which the models of the next export are loaded next to those that are served."""
 
 
 def renamed(config: ModelConfig) -> ModelConfig:
@@ -68,7 +68,7 @@ class Folders:
         """Let one change at a time pass.
 
         Raises:
-            RequestError: Another is under way.
+            RequestError: Another is in progress.
             FilesError: The folder that holds the repository cannot be written.
         """
         try:
@@ -85,7 +85,7 @@ class Folders:
             ) from None
 
     def tidy(self) -> None:
-        """Remove what a change needs while it is under way. One that was killed while it swapped folders is ended."""
+        """Remove what a change needs while it is in progress. One that was killed while it swapped folders is ended."""
         if not self.served.exists() and self.next.exists():
             self.next.rename(self.served)
         if not self.previous.exists() and self._older.exists():
@@ -94,7 +94,7 @@ class Folders:
             shutil.rmtree(path, ignore_errors=True)
 
     def stage(self, export: Export) -> None:
-        """Copy an export's models beside those that are served, under their next names, and whole as the next folder.
+        """Copy an export's models next to those that are served, under their next names, and whole as the next folder.
 
         Other models of the served repository become part of the next folder too.
         """

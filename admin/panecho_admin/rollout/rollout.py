@@ -2,8 +2,8 @@
 
 Triton loads its models one by one, and an ensemble takes whichever version of a step is there. So:
 
-1. load: the new models are loaded beside those that are served, under names that end with ``_next``;
-2. check: they are asked, as an ensemble of their own;
+1. load: the new models are loaded next to those that are served, under names that end with ``_next``;
+2. check: they are asked, as a separate ensemble;
 3. switch: the ensemble ``panecho`` is loaded again, made of the next models. That is one step for the server: a request
    runs through the models that the ensemble had when it came;
 4. settle: the served folder is replaced and the models are loaded from it under their own names, which no study needs
@@ -90,7 +90,7 @@ def deploy(  # noqa: PLR0913 - what, from where, to where
 def roll_back(control: ModelControl, served: Path, *, on_step: OnStep) -> Change:
     """Make a running server serve ``SERVED.previous`` again; errors as of ``deploy``.
 
-    Tasks that only the newer export has are given up.
+    Tasks that only the newer export has are no longer served.
     """
     previous = Folders(served).previous
     if not previous.is_dir():
@@ -236,5 +236,5 @@ def _require_replaceable(control: ModelControl, export: Export, old: Export, *, 
     if given_up and not fewer_tasks:
         raise RequestError(
             f"{export.folder} lacks tasks that are served, or defines them otherwise: {', '.join(given_up)}. Requests "
-            "for them would fail; --allow-fewer-tasks does it all the same."
+            "for them would fail; --allow-fewer-tasks deploys it anyway."
         )

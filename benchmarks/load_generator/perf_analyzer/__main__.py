@@ -3,7 +3,7 @@ r"""Writes what perf_analyzer sends, and prints the command that sends it.
 python -m benchmarks.load_generator.perf_analyzer \
     [SCENARIO] [--output build/load-test] [--url localhost:8001] [--concurrency 1:8:1]
 
-perf_analyzer comes with NVIDIA's SDK container, or from `fetch` beside; `agreement` beside compares
+perf_analyzer comes with NVIDIA's SDK container, or from `fetch` next to it; `agreement` compares
 its figures with Locust's.
 """
 

@@ -3,7 +3,7 @@ r"""Whether Locust and NVIDIA's perf_analyzer measure the same, on the same requ
 python -m benchmarks.load_generator.perf_analyzer.agreement \
     --perf-analyzer PATH [--concurrency 1 2 4] [--rounds 2] [--seconds 10]
 
-`fetch` beside gets the program. Prints requests per second and median latencies; the exit status is 1
+`fetch`, next to it, gets the program. Prints requests per second and median latencies; the exit status is 1
 where the medians of the rounds' throughputs are more than 10 % apart.
 """
 
@@ -32,7 +32,7 @@ WINDOWS = 3
 """Measurements that perf_analyzer takes one after another; Locust takes one as long as all of them."""
 
 ANY = "999"
-"""Per cent by which its windows may differ: else it gives up on a machine that does other work too."""
+"""Per cent by which its windows may differ: else it stops on a machine that does other work too."""
 
 Figures = tuple[float, float]
 """Requests per second, and the median latency in seconds."""

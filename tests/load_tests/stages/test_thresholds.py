@@ -35,7 +35,7 @@ def test_the_file_that_comes_along_says_what_the_code_has_as_defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[required]\np96_seconds = 1", "p96_seconds is none of p95_seconds, error_ratio, throughput"),
+        ("[required]\np96_seconds = 1", "p96_seconds is unknown; known are p95_seconds, error_ratio, throughput"),
         ("[required]\np95_seconds = 'fast'", "p95_seconds = 'fast' is not a number of at least 0"),
         ("[required]\nthroughput = -1", "throughput = -1 is not a number of at least 0"),
         ("[needed]", r"\[needed\] is neither"),

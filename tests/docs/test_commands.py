@@ -76,7 +76,9 @@ COMMANDS = [ParsedOnly(entry.name, entry.value, entry.group) for entry in instal
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What examples name: a study, an export, files."""
+    """What examples name: a study, an export, files; and a home with a shell, as completion is installed there."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHELL", "/bin/bash")
     for name in ("study", "archive", "shards/0", "build/next", "build/model_repository", "deploy"):
         (tmp_path / name).mkdir(parents=True)
     for name in (

@@ -7,12 +7,18 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
-from tritonclient.grpc import InferInput
-from tritonclient.grpc.model_config_pb2 import ModelConfig
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from panecho_client import Connection, RequestError, ServerBusyError, ServerError
-from panecho_client.triton import DENIED, Parameters, call_headers, open_client, translated
+from panecho_client.triton import (
+    DENIED,
+    ENSEMBLE,
+    ModelConfig,
+    Parameters,
+    call_headers,
+    input_tensors,
+    open_client,
+    translated_errors,
+)
 
 BUSY_SECONDS = 60.0
 
@@ -40,7 +46,7 @@ class ModelControl:
 
     def require_control(self) -> None:
         """Raise RequestError when the server lets this caller control no models: the index is closed with the rest."""
-        with self._translating("panecho", self._connection.connect_timeout) as options:
+        with self._translating(ENSEMBLE, self._connection.connect_timeout) as options:
             self._client.get_model_repository_index(**options)
 
     def load(self, model: str, config: str | None = None) -> None:
@@ -89,29 +95,24 @@ class ModelControl:
         return retrying(self._ask, model, inputs, parameters or {})
 
     def _ask(self, model: str, inputs: Mapping[str, NDArray[Any]], parameters: Parameters) -> dict[str, NDArray[Any]]:
-        tensors = []
-        for name, array in inputs.items():
-            tensor = InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
-            tensor.set_data_from_numpy(array)
-            tensors.append(tensor)
         with self._translating(model, self._connection.timeout) as options:
-            result = self._client.infer(model, tensors, parameters=dict(parameters), **options)
+            result = self._client.infer(model, input_tensors(inputs), parameters=dict(parameters), **options)
         return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
 
     @contextmanager
     def _translating(self, model: str, seconds: float) -> Iterator[dict[str, Any]]:
-        """Give the options of a call, and raise our errors for Triton's."""
+        """Give the options of a call. Say how control is allowed when the server denies it."""
         try:
-            yield {"headers": self._headers, "client_timeout": seconds}
-        except InferenceServerException as error:
-            found = translated(error, self.url, model, seconds)
-            if found.code == DENIED:
-                raise RequestError(
-                    f"{self.url} lets this caller change no models ({error.message()}); start it with `panecho serve "
-                    "--model-control`, or give --admin-key-file with the key that the container was given.",
-                    code=DENIED,
-                ) from None
-            raise found from None
+            with translated_errors(self.url, model, seconds):
+                yield {"headers": self._headers, "client_timeout": seconds}
+        except RequestError as error:
+            if error.code != DENIED:
+                raise
+            raise RequestError(
+                f"{error.message} To change models, start the server with `panecho serve --model-control`, or give "
+                "--admin-key-file with the container's key.",
+                code=DENIED,
+            ) from None
 
     def __enter__(self) -> Self:
         """Return the object."""

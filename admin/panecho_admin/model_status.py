@@ -1,15 +1,19 @@
 """What a server says about itself and its models, for ``panecho doctor`` and ``panecho models``. Asks over gRPC."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from tritonclient.utils import InferenceServerException
-
-from panecho_client import Connection
-from panecho_client.triton import ENSEMBLE, Description, call_headers, open_client, parse_description, translated
+from panecho_client import Connection, PanEchoError
+from panecho_client.triton import (
+    ENSEMBLE,
+    Description,
+    call_headers,
+    open_client,
+    parse_description,
+    translated_errors,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,17 +116,14 @@ class StatusClient:
 
     def _reason(self, name: str) -> str:
         try:
-            index = self._client.get_model_repository_index(**self._options).models
-        except InferenceServerException:
+            with self._translating(name):
+                index = self._client.get_model_repository_index(**self._options).models
+        except PanEchoError:
             return "the server does not tell why; its log does"
         return next((model.reason or model.state for model in index if model.name == name), "no such model")
 
-    @contextmanager
-    def _translating(self, model: str) -> Iterator[None]:
-        try:
-            yield
-        except InferenceServerException as error:
-            raise translated(error, self._connection.url, model, self._connection.timeout) from None
+    def _translating(self, model: str) -> AbstractContextManager[None]:
+        return translated_errors(self._connection.url, model, self._connection.timeout)
 
     def __enter__(self) -> Self:
         """Return the object."""

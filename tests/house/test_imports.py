@@ -18,6 +18,7 @@ BROKEN = [
     ("packages", "preprocessing/panecho_preprocessing/limits.py", "import panecho_postprocessing.aggregation"),
     ("packages", "server/panecho_server/ports.py", "import panecho_admin.commands"),
     ("admin", "admin/panecho_admin/model_status.py", "import panecho_model.tasks"),
+    ("admin-triton", "admin/panecho_admin/model_control.py", "from tritonclient.grpc import InferInput"),
     ("server", "server/panecho_server/ports.py", "import panecho_client"),
     ("export", "export/panecho_export/manifest.py", "import panecho_client"),
     ("evaluation", "training/panecho_evaluation/errors.py", "import panecho_client"),

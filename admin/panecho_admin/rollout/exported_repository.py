@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.text_format import Parse, ParseError  # type: ignore[import-untyped]  # protobuf ships no types
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from panecho_client import FilesError, Manifest, PanEchoError
 from panecho_client.triton import (
@@ -18,6 +17,7 @@ from panecho_client.triton import (
     POSTPROCESSING,
     PREPROCESSING,
     Description,
+    ModelConfig,
     parse_description,
 )
 

@@ -1,4 +1,4 @@
-"""The folders of a hot model change: the served repository, the next one and the one before."""
+"""The folders of a rollout: the served repository, the next one and the previous one."""
 
 import fcntl
 import os
@@ -9,11 +9,10 @@ from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson  # type: ignore[import-untyped]  # protobuf ships no types
 from google.protobuf.text_format import MessageToString  # type: ignore[import-untyped]  # as above
-from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from panecho_admin.rollout.exported_repository import MODELS, VERSION, Export, config_files, read_config
 from panecho_client import FilesError, RequestError
-from panecho_client.triton import ENSEMBLE
+from panecho_client.triton import ENSEMBLE, ModelConfig
 
 NEXT = "_next"
 """Ends the names under which the models of the next export are loaded next to those that are served."""

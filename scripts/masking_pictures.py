@@ -73,8 +73,8 @@ def read(path: Path) -> tuple[list[Frame], Box | None]:
     dataset = dcmread(path)
     count = int(dataset.NumberOfFrames)
     jpegs = list(generate_frames(dataset.PixelData, number_of_frames=count))
-    wanted = np.linspace(0, count - 1, 8).round().astype(int)
-    frames = [np.asarray(cv2.imdecode(np.frombuffer(jpegs[index], np.uint8), cv2.IMREAD_COLOR)) for index in wanted]
+    chosen = np.linspace(0, count - 1, 8).round().astype(int)
+    frames = [np.asarray(cv2.imdecode(np.frombuffer(jpegs[index], np.uint8), cv2.IMREAD_COLOR)) for index in chosen]
     region = tissue_box(read_regions(dataset), *frames[0].shape[:2])
     return [frame.astype(np.uint8, copy=False) for frame in frames], region
 

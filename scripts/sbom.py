@@ -92,7 +92,7 @@ def exported_models(repository: Path) -> list[Component]:
     """Return a component for each exported model of ``repository``, of which there may be none.
 
     Raises:
-        SbomError: A model has no readable manifest beside it.
+        SbomError: A model has no readable manifest next to it.
     """
     files = sorted(repository.glob("*/1/model.pt"))
     if not files:

@@ -4,7 +4,7 @@
 Arguments are further options of ``tritonserver``; they come last, so one that is set here is overridden. Environment:
 
 - ``MODEL_REPOSITORY``: folder that ``panecho export`` has made servable.
-- ``LOAD_MODELS``: models to load besides those of a study, such as ``image_encoder``; separated by blanks.
+- ``LOAD_MODELS``: models to load in addition to those of a study, such as ``image_encoder``; separated by blanks.
 - ``PROFILE``: serving settings for a kind of machine, ``cpu`` or ``gpu``; without it, those that suit any.
 - ``ADMIN_KEY_FILE``: file with the key that opens the closed APIs (header ``admin-key`` over HTTP,
   ``triton-grpc-protocol-admin-key`` over gRPC). Without it nobody can open them.

@@ -22,7 +22,7 @@ class Variant:
             each video's embedding; ``image_encoder`` gives embeddings of single frames.
         clip_length: Frames of a clip where a request does not say.
         precision: Of the backbone's computation; the image encoder's is always FP32.
-        validation_files: Real files to compare the exported model on, besides generated clips.
+        validation_files: Real files to compare the exported model on, in addition to generated clips.
 
     Raises:
         VariantError: The choices do not go together.

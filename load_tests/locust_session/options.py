@@ -1,4 +1,4 @@
-"""What a load test can be told, on the command line, by environment variables, or in Locust's web page."""
+"""Options of a load test, given on the command line, by environment variables, or in Locust's web page."""
 
 import argparse
 from collections.abc import Sequence

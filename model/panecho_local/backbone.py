@@ -24,7 +24,7 @@ class _Job:
 
 
 class Backbone:
-    """Runs a module on batches of clips, in a thread of its own, so that files are decoded meanwhile.
+    """Runs a module on batches of clips, in a separate thread, so that files are decoded meanwhile.
 
     Args:
         module: Takes UINT8 [K, T, 224, 224, 3] and returns tensors of K rows.

@@ -12,7 +12,7 @@ from panecho_model.released_names import head_rows, keep_released_names
 from panecho_model.tasks import TASKS, Task, logits_size
 
 HEAD_DROPOUT = 0.25
-"""Published dropout before each head in training; each head draws a mask of its own."""
+"""Published dropout before each head in training; each head draws a separate mask."""
 
 
 def activate(task: Task, logits: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from referencing import Registry, Resource
 KUBERNETES_VERSION = "1.37"
 FOLDER = Path("deploy/kubernetes")
 SERVERS = FOLDER / "overlays/gpu"
-"""What a component is rendered with: it is no kustomization by itself."""
+"""What a component is rendered with: alone it is not a kustomization."""
 
 KubernetesObject: TypeAlias = dict[str, Any]
 

@@ -55,7 +55,7 @@ def wait_for_death(server: TritonServer) -> str:
             return f"a process of the model {', '.join(sorted(dead & suspected))} has died"
         suspected = dead
         time.sleep(POLL_SECONDS)
-    return f"tritonserver ended by itself with status {server.wait()}"
+    return f"tritonserver ended unexpectedly with status {server.wait()}"
 
 
 def dead_models(server: TritonServer) -> set[str]:

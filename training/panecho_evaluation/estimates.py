@@ -34,7 +34,7 @@ class Estimate:
         reference: Run that is subtracted; empty for the metric itself.
         cohort: Which studies: ``all``, or what they have in common.
         task: Name of the task.
-        class_name: Class that is told from all others; empty for a metric of the whole task.
+        class_name: Class that is compared with all others; empty for a metric of the whole task.
         metric: Name of the metric.
         value: Of the studies as they are; NaN where it is not defined.
         low: Lower end of the 95 % confidence interval; NaN where there is none.

@@ -37,7 +37,7 @@ class EvaluationSettings:
         seed: Of the resamples, and of the choice of videos.
         thresholds: From which probability on a class is called.
         subgroups: Columns of the labels that divide the studies.
-        published: Numbers to show beside those of the same task and metric.
+        published: Numbers to show next to those of the same task and metric.
     """
 
     rounds: int = 1000
@@ -56,7 +56,7 @@ class Evaluation:
         studies: Studies that have labels and that every run has predicted.
         tasks: Tasks that have labels and predictions, in the model's order.
         cohort: All labels and predictions.
-        patients_known: Studies whose patient is known; each of the others counts as a patient of its own.
+        patients_known: Studies whose patient is known; each other study counts as one patient.
         thresholds: By run and task.
         settings: How it was evaluated.
         subgroups: Names of the cohorts of each column.
@@ -167,7 +167,7 @@ def _as_estimates(thresholds: RunThresholds, cohort: Cohort, tasks: Sequence[Tas
 def _patients(runs: Mapping[str, Results], studies: LabelledStudies) -> tuple[NDArray[np.intp], int]:
     """Return the number of each study's patient, and the number of studies whose patient is known.
 
-    The labels say who it is, else the results; a study of an unknown patient is a patient of its own.
+    The labels say who it is, else the results; a study of an unknown patient counts as one patient.
     """
     run, results = next(iter(runs.items()))
     predicted = [results.patients[place] for place in studies.places[run]]
@@ -188,7 +188,7 @@ def _common_tasks(runs: Mapping[str, Results]) -> list[Task]:
     for other in others:
         for key in first.keys() & other.keys():
             if first[key][1] != other[key][1]:
-                raise EvaluationError(f"{key} has other classes or another unit in some runs; evaluate each by itself.")
+                raise EvaluationError(f"{key} has other classes or another unit in some runs; evaluate them apart.")
     return [task for key, (task, _) in first.items() if all(key in other for other in others)]
 
 

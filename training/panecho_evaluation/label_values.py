@@ -36,7 +36,7 @@ class LabelParser:
         """Return the label: a measurement, 0 or 1, or the index of the class; NaN of a missing one.
 
         Raises:
-            ValueError: It is none of these; the text says what would be.
+            ValueError: It is not one of these; the text says what would be.
         """
         if text.strip().lower() in MISSING:
             return math.nan

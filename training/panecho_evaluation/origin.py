@@ -36,7 +36,7 @@ class OriginReader:
                 (name, was, now) for name, was, now in zip(ORIGIN, self._first, origin, strict=True) if was != now
             )
             raise EvaluationError(
-                f"{self._path} holds predictions of two models: {name} is {was!r} and {now!r}; evaluate each by itself."
+                f"{self._path} holds predictions of two models: {name} is {was!r} and {now!r}; evaluate them apart."
             )
 
     @property

@@ -66,7 +66,7 @@ class PublicSet:
 def _echonet_dynamic(folder: Path) -> str:
     """Return the table of EchoNet-Dynamic: a video per patient, with EF and volumes.
 
-    ``FileList.csv`` names videos with or without ``.avi``; it may be in a folder of its own below the one given.
+    ``FileList.csv`` names videos with or without ``.avi``; it may be in a folder below the given one.
 
     Raises:
         EvaluationError: The files are not there.

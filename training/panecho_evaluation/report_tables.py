@@ -102,7 +102,7 @@ class ReportTables:
         return Table(heads, rows)
 
     def published(self) -> Table:
-        """Return a row per published number, with each run's beside it."""
+        """Return a row per published number, with each run's next to it."""
         tasks = {task.key: task for task in self._evaluation.tasks}
         rows = []
         for of in self._evaluation.settings.published:

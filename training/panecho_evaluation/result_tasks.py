@@ -40,7 +40,7 @@ def released_task(key: str, columns: Sequence[str]) -> Task:
     """Return the task of a wide table's columns, where there is no long table that tells it.
 
     Raises:
-        EvaluationError: It is no released task, so a probability cannot be told from a measurement.
+        EvaluationError: It is no released task, so whether it is a probability or a measurement is not known.
     """
     if len(columns) > 1:
         return task_of(key, [column.partition(":")[2] for column in columns])
@@ -48,7 +48,7 @@ def released_task(key: str, columns: Sequence[str]) -> Task:
     if released is None:
         raise EvaluationError(
             f"{key!r} is not a task of the released model, and studies.csv alone does not tell what it is; "
-            "keep predictions.csv beside it, as `panecho predict --output` writes them."
+            "keep predictions.csv next to it, as `panecho predict --output` writes them."
         )
     return released
 

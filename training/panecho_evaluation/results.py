@@ -112,7 +112,7 @@ def _of_wide(path: Path, table: WideTable) -> Results:
     for task in tasks:
         expected = [f"{task.key}:{name}" for name in task.classes] if task.kind == "multiclass" else [task.key]
         if table.columns[task.key] != expected:
-            raise EvaluationError(f"{path / STUDIES} and {PREDICTIONS} beside it have other classes of {task.key}.")
+            raise EvaluationError(f"{path / STUDIES} and {PREDICTIONS} next to it have other classes of {task.key}.")
     return Results(
         path=path,
         tasks=tuple(tasks),

@@ -56,7 +56,7 @@ class TaskSample:
 
     @property
     def findings(self) -> dict[str, tuple[Floats, Floats]]:
-        """Labels, 0 or 1, and probabilities of each class that is told from all others, by its name."""
+        """Labels, 0 or 1, and probabilities of each class against all others, by its name."""
         if self.task.kind == "multiclass":
             columns = enumerate(self.task.classes)
             return {name: ((self.labels == n).astype(np.float64), self.predictions[:, n]) for n, name in columns}

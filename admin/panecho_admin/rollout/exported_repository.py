@@ -141,7 +141,7 @@ def _require_whole(path: Path) -> None:
 
 
 def _require_tasks(path: Path, described: str) -> None:
-    """Refuse predictions that would be computed by other tasks than those that clients are told of."""
+    """Refuse predictions that would be computed for other tasks than those that the description names."""
     try:
         tasks = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

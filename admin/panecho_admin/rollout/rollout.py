@@ -1,4 +1,4 @@
-"""A hot model change: another export goes live on a running server, and no request is lost or answered by both.
+"""A rollout: another export goes live on a running server, and no request is lost or answered by both.
 
 Triton loads its models one by one, and an ensemble takes whichever version of a step is there. So:
 
@@ -34,7 +34,7 @@ OnStep = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What a hot model change did.
+    """What a rollout did.
 
     Attributes:
         before: What was served before.

@@ -50,9 +50,9 @@ class Part:
         studies, failures = _read_studies(folder), _read_failures(folder)
         finished, found = _read_json(folder / FINISHED).get("studies"), len(studies) + len(failures)
         if found != finished:
-            told = f"holds {found} of {finished} studies" if finished is not None else "was not run to its end"
+            content = f"holds {found} of {finished} studies" if finished is not None else "was not run to its end"
             raise FilesError(
-                f"{folder} (shard {shard}) {told}; run that shard again with --resume.",
+                f"{folder} (shard {shard}) {content}; run that shard again with --resume.",
                 code="DATA_LOSS",
                 paths=[folder],
             )

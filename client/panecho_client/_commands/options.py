@@ -235,7 +235,7 @@ class RunOptions:
 
     Attributes:
         output: Predict each study found, and write all results to this folder.
-        formats: What to write besides JSON and CSV.
+        formats: What to write in addition to JSON and CSV.
         resume: Continue a run: skip the studies that the --output folder holds.
     """
 

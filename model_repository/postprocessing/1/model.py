@@ -23,7 +23,7 @@ class TritonPythonModel:
         pb_utils.Logger.log_warn(f"{manifest['weights']['notice']} Precision: {manifest['precision']}.")
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer each request by itself."""
+        """Answer each request separately."""
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:  # noqa: ANN401 - Triton's request and response classes are not typed

@@ -1,4 +1,4 @@
-"""What a hot model change looks at before anything changes, and what it leaves in folders."""
+"""What a rollout looks at before anything changes, and what it leaves in folders."""
 
 import io
 from collections.abc import Callable

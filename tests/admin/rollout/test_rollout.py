@@ -1,4 +1,4 @@
-"""Hot model changes of a real server while callers keep sending: nobody notices, but for the numbers."""
+"""Rollouts on a real server while callers keep sending: nobody notices, but for the numbers."""
 
 import threading
 import time

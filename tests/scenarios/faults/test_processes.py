@@ -117,7 +117,7 @@ def test_a_server_that_is_ended_is_started_again_and_nothing_is_lost(
             predict(served, cine)
         assert_all_right(futures, expected)
         assert (
-            f"tritonserver ended by itself with status {STATUSES[number]}; starting the server again."
+            f"tritonserver ended unexpectedly with status {STATUSES[number]}; starting the server again."
             in served.output.read_text()
         )
 

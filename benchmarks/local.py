@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from load_tests.embedded.serving import serving
+from load_tests.requests.payloads import lengthened
 from rich.console import Console
 
 from benchmarks.machine import describe_machine
@@ -34,7 +35,7 @@ def main() -> None:
         server = opened.enter_context(serving(None, Console(stderr=True)))
         folder = Path(opened.enter_context(TemporaryDirectory()))
         for number in range(arguments.files):
-            (folder / f"{number}.dcm").write_bytes(CINE.read_bytes())
+            (folder / f"{number}.dcm").write_bytes(lengthened(CINE.read_bytes(), 1, first=number))
         served = opened.enter_context(PanEcho(server.grpc_url))
         local = opened.enter_context(open_local(stand_in=0))
         times = in_turn(

@@ -78,6 +78,8 @@ def single_video(sending: Sending) -> list[Payload]:
 
 def whole_study(sending: Sending) -> list[Payload]:
     """Return a request for each study, all its videos in it."""
+    if sending.data is None:
+        return [_study(files, sending, statuses=("ok",) * len(files)) for files in _studies(sending)]
     return [_study(files, sending) for files in _studies(sending)]
 
 
@@ -155,7 +157,7 @@ def _videos(sending: Sending) -> list[bytes]:
 def _studies(sending: Sending) -> list[list[bytes]]:
     if sending.data is None:
         cine = next(path for path in _files(DATA) if path.suffix == ".dcm").read_bytes()
-        return [[lengthened(cine, times) for times in STUDY_REPEATS]]
+        return [[lengthened(cine, times, first) for first, times in enumerate(STUDY_REPEATS)]]
     folders = [sending.data, *sorted(path for path in sending.data.rglob("*") if path.is_dir())]
     studies = [[path.read_bytes() for path in _files(folder, empty=True)] for folder in folders]
     found = [study for study in studies if study]
@@ -179,15 +181,23 @@ def _bad_files() -> dict[str, bytes]:
     return {"EMPTY_FILE": b"", "NOT_A_VIDEO": b"Not a video. " * 100, "NO_PIXEL_DATA": cine[:1500]}
 
 
-def lengthened(cine: bytes, times: int) -> bytes:
-    """Return a DICOM cine of JPEG frames with all of them repeated: as large and as long as later exams' cines are."""
+def lengthened(cine: bytes, times: int, first: int = 0) -> bytes:
+    """Return a DICOM cine of JPEG frames with all of them repeated: as large and as long as later exams' cines are.
+
+    Args:
+        cine: The file.
+        times: How often all frames are repeated.
+        first: The frame to begin with. Cines that begin with another frame are other videos, each with another UID.
+    """
     from pydicom import dcmread  # noqa: PLC0415 - needed by this scenario alone
     from pydicom.encaps import encapsulate, generate_frames  # noqa: PLC0415 - as above
+    from pydicom.uid import UID  # noqa: PLC0415 - as above
 
     file = dcmread(io.BytesIO(cine))
     frames = list(generate_frames(file.PixelData, number_of_frames=int(file.NumberOfFrames)))
-    file.NumberOfFrames = len(frames) * times
-    file.PixelData = encapsulate(frames * times)
+    frames = [*frames[first:], *frames[:first]] * times
+    file.NumberOfFrames, file.PixelData = len(frames), encapsulate(frames)
+    file.SOPInstanceUID = file.file_meta.MediaStorageSOPInstanceUID = UID(f"2.25.{1000 * times + first}")
     buffer = io.BytesIO()
     file.save_as(buffer)
     return buffer.getvalue()

@@ -10,6 +10,7 @@ from torch import Tensor
 from panecho_export.config_rendering import tasks_json
 from panecho_export.manifest import ExportManifest, package_versions
 from panecho_export.precision import best_precision, convert
+from panecho_export.torchscript import script
 from panecho_local.backbone import Backbone
 from panecho_local.pipeline import Pipeline
 from panecho_model.architecture import ImageEncoder
@@ -52,7 +53,7 @@ def load_pipeline(
     kind: Precision = precision or (best_precision().precision if device is None or place.type != "cpu" else "fp32")
     model = load_model(tensors, chosen)
     return Pipeline(
-        backbone=Backbone(convert(model, kind), place, MAX_CLIPS),
+        backbone=Backbone(script(convert(model, kind)), place, MAX_CLIPS),
         image_encoder=Backbone(ImageEncoder(model), place, MAX_FRAMES),
         heads=heads_of(json.loads(tasks_json(chosen))),
         description=_description(identity, chosen, kind),

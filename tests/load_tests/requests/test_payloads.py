@@ -14,6 +14,7 @@ from load_tests.requests.payloads import Sending, aggregation, clips, embeddings
 from load_tests.requests.prepared import judge_refusal
 
 from panecho_client._transport.errors import BUSY as BUSY_OF_CLIENT
+from panecho_preprocessing import ClipOptions, preprocess_study
 
 
 def test_every_scenario_has_requests() -> None:
@@ -31,6 +32,13 @@ def test_a_study_holds_cines_of_many_sizes() -> None:
     assert len(sizes) == 8
     assert sizes.sum() == len(study.inputs["video_bytes"])
     assert [round(size / 1e5) for size in sizes] == [2, 4, 8, 2, 16, 4, 8, 2]
+
+
+def test_every_cine_of_a_study_counts() -> None:
+    (study,) = whole_study(Sending(clip_length=2))
+    options = ClipOptions(num_clips=1, clip_length=2)
+    read = preprocess_study(study.inputs["video_bytes"], study.inputs["video_sizes"], options, max_clips=8)
+    assert tuple(read.video_status) == study.statuses == ("ok",) * 8
 
 
 def test_a_part_of_the_mixed_requests_is_bad_and_says_what_is_expected() -> None:

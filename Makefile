@@ -8,6 +8,7 @@ FUZZ ?=
 LOAD ?=
 AUDIT ?=
 LOCK ?=
+JOBS ?= 2
 FILES ?= ../shared/data
 
 .PHONY: help
@@ -35,8 +36,8 @@ serve: setup ## Serve $(MODEL_REPOSITORY) until Ctrl-C
 	$(BIN)/panecho serve --model-repository $(MODEL_REPOSITORY)
 
 .PHONY: test
-test: setup ## Run all tests; print the 25 slowest, and the time of all
-	$(BIN)/python -m pytest --durations=25
+test: setup ## Run all tests, JOBS=2 at a time, each job with its own server; print the 25 slowest, and the time of all
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --durations=25
 
 .PHONY: test-long
 test-long: setup ## Run the tests that put a server through faults and load for tens of seconds each

@@ -1,5 +1,6 @@
 """One exported repository and one real server for all tests."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -29,11 +30,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with stand-in weights of seed 0, and the small models of the backend's own tests."""
-    target = tmp_path_factory.mktemp("model_repository")
-    with one_clip_compared():
-        export_stand_in(0, target)
-    add_small_models(target)
+    """A repository with stand-in weights of seed 0, and the small models of the backend's own tests.
+
+    Jobs that run at a time (``pytest -n``) share it: the first one makes it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    target = shared / "model_repository"
+    with (shared / "model_repository.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            new = shared / "model_repository.new"
+            with one_clip_compared():
+                export_stand_in(0, new)
+            add_small_models(new)
+            new.rename(target)
     return target
 
 

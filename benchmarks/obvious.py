@@ -1,10 +1,11 @@
 """What one would write without this project: pydicom, OpenCV and the eager model, as a function and behind FastAPI.
 
-python -m benchmarks.obvious --port 9000    # POST /predict, the bytes of a DICOM file; answers the logits of its clip
+python -m benchmarks.obvious --port 9000    # POST /predict, the bytes of a file; answers the logits of its clip
 """
 
 import argparse
 import io
+import tempfile
 
 import cv2
 import numpy as np
@@ -38,13 +39,27 @@ class Obvious:
 
 def middle_clip(data: bytes) -> NDArray[np.float32]:
     """Return the middle clip of a cine, FP32 [1, 3, 16, 224, 224], as the published model takes it."""
-    frames = pixel_array(dcmread(io.BytesIO(data)))[..., ::-1]
+    frames = read_frames(data)
     start = max(0, len(frames) - CLIP_LENGTH) // 2
     chosen = frames[[min(start + step, len(frames) - 1) for step in range(CLIP_LENGTH)]]
     small = np.stack([cv2.resize(frame, (256, 256), interpolation=cv2.INTER_AREA) for frame in chosen])
     clip = small[:, 16:240, 16:240].astype(np.float32) / 255
     normalised = (clip - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     return np.ascontiguousarray(normalised.transpose(3, 0, 1, 2)[None], dtype=np.float32)
+
+
+def read_frames(data: bytes) -> NDArray[np.uint8]:
+    """Return all frames of a DICOM cine or a video, BGR."""
+    if data[128:132] == b"DICM":
+        return np.asarray(pixel_array(dcmread(io.BytesIO(data)))[..., ::-1], dtype=np.uint8)
+    frames = []
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        capture = cv2.VideoCapture(file.name)
+        while (read := capture.read())[0]:
+            frames.append(read[1])
+    return np.asarray(frames, dtype=np.uint8)
 
 
 def make_app() -> FastAPI:

@@ -9,15 +9,9 @@ and a plot into benchmarks/results. Needs the extra `benchmark`.
 """
 
 import argparse
-import json
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -26,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from tritonclient.grpc import InferenceServerClient
 
+from benchmarks.fastapi_service import fastapi_service
 from benchmarks.load import Load, keep_busy
 from benchmarks.machine import describe_machine
 from benchmarks.obvious import Obvious
@@ -50,7 +45,7 @@ def main() -> int:
     with ExitStack() as opened:
         server = opened.enter_context(serving(arguments.model_repository, progress))
         panecho = opened.enter_context(PanEcho(Connection(url=server.grpc_url)))
-        fastapi = opened.enter_context(_fastapi())
+        fastapi = opened.enter_context(fastapi_service()).predict
         script = Obvious().predict
         data = arguments.file.read_bytes()
         calls: dict[str, Callable[[], object]] = {
@@ -80,42 +75,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model-repository", type=Path, help="exported with --stand-in 0; made when left out")
     parser.add_argument("--file", type=Path, default=CINE)
     return parser.parse_args()
-
-
-@contextmanager
-def _fastapi() -> Iterator[Callable[[bytes], list[float]]]:
-    """Run the service in a separate process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/predict"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def call(data: bytes) -> list[float]:
-        with opener.open(urllib.request.Request(url, data), timeout=600) as answer:
-            logits: list[float] = json.load(answer)
-        return logits
-
-    command = [sys.executable, str(Path(__file__).with_name("obvious.py")), "--port", str(port)]
-    with subprocess.Popen(command) as process:  # noqa: S603 - our own program
-        try:
-            _wait_for(lambda: call(CINE.read_bytes()))
-            yield call
-        finally:
-            process.kill()
-
-
-def _wait_for(call: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            call()
-        except urllib.error.URLError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-        else:
-            return
 
 
 def _backbone(repository: Path) -> Callable[[], object]:

@@ -23,14 +23,14 @@ Clips: TypeAlias = NDArray[np.uint8]
 Variant: TypeAlias = Callable[[SampleCine, int], Clips]
 
 OURS = "ours"
-OURS_UNMASKED = "ours, mask=none"
+OURS_UNMASKED = "ours, framing=whole"
 PYDICOM = "pydicom + cv2.resize"
 DCMTK = "dcmtk + cv2.resize"
 FFMPEG = "ffmpeg + cv2.resize"
 OPENCV = "cv2.VideoCapture + cv2.resize"
 
 TAKES_THREADS = "threads" in inspect.signature(video_clips).parameters
-_TAKES_MASK = "mask" in {field.name for field in fields(ClipOptions)}
+_TAKES_FRAMING = "framing" in {field.name for field in fields(ClipOptions)}
 _DCMTK_TOOL = shutil.which("dcm2img") or shutil.which("dcmj2pnm")  # newer and older name
 _FFMPEG_TOOL = shutil.which("ffmpeg")
 _BORDER = (RESIZE - CROP) // 2
@@ -39,8 +39,8 @@ _BORDER = (RESIZE - CROP) // 2
 def variants(suffix: str) -> dict[str, Variant]:
     """Return every way to read this kind of file that can be tried here, ours first."""
     found: dict[str, Variant] = {OURS: ours}
-    if _TAKES_MASK:
-        found[OURS_UNMASKED] = lambda cine, clips: ours(cine, clips, mask="none")
+    if _TAKES_FRAMING:
+        found[OURS_UNMASKED] = lambda cine, clips: ours(cine, clips, framing="whole")
     if suffix == ".dcm":
         found[PYDICOM] = lambda cine, clips: _clips(_pydicom(cine), clips)
         if _DCMTK_TOOL:

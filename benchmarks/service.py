@@ -29,7 +29,7 @@ from panecho_client import ClipOptions, Connection, PanEcho
 from panecho_server import TritonServer
 
 CALLERS = (1, 2, 4, 8)
-SAMPLING = ClipOptions(num_clips=1, mask="none")  # the script masks nothing
+SAMPLING = ClipOptions(num_clips=1, framing="whole")  # the script masks nothing
 OURS, FASTAPI, SCRIPT, BACKBONE = "ours", "FastAPI", "script", "bare backbone"
 MODELS = ("preprocessing", "backbone", "postprocessing")
 CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"

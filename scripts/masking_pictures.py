@@ -22,6 +22,7 @@ from panecho_preprocessing.dicom.regions import read_regions, tissue_box
 from panecho_preprocessing.frames import Box, Frame
 from panecho_preprocessing.framing.framing import find_framing
 from panecho_preprocessing.framing.sector import find_sector
+from panecho_preprocessing.options import FRAMINGS
 
 PICTURES: Final = Path(__file__).parents[1] / "docs" / "pictures"
 _WIDTH: Final = 336  # of a panel; two fill a column of text, and the model's 224 pixels are drawn one for one
@@ -93,7 +94,7 @@ def picture(cine: Cine, frames: list[Frame], region: Box | None) -> NDArray[np.u
         outlines, _ = cv2.findContours(sector.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(with_sector, outlines, -1, _GREEN, columns // 250)
     top = panel(shown, "decoded"), panel(with_region, "header's region"), panel(with_sector, "sector found (x 3)")
-    bottom = [panel(find_framing(frames, region, policy).apply(shown), policy) for policy in ("auto", "region", "none")]
+    bottom = [panel(find_framing(frames, region, FRAMINGS[policy]).apply(shown), policy) for policy in FRAMINGS]
     return np.vstack([np.hstack(top), np.hstack(bottom)])
 
 
@@ -123,9 +124,9 @@ def measured(cine: Cine, frames: list[Frame], region: Box | None) -> str:
         return f"| {cine.name} | {region} | {sector is not None} | | | | |"
     share = region.height * region.width / sector.size
     held = sector[region.top : region.bottom, region.left : region.right].sum() / sector.sum()
-    none, cropped, auto = (find_framing(frames, region, policy) for policy in ("none", "region", "auto"))
+    none, cropped, auto = (find_framing(frames, region, FRAMINGS[policy]) for policy in ("whole", "masked", "tight"))
     standing = [standing_pixels([framing.apply(frame) for frame in frames]) for framing in (none, cropped, auto)]
-    finding = milliseconds(lambda: find_framing(frames, region, "auto"))
+    finding = milliseconds(lambda: find_framing(frames, region, FRAMINGS["tight"]))
     plain, masked = milliseconds(lambda: none.apply(frames[0])), milliseconds(lambda: auto.apply(frames[0]))
     return (
         f"| {cine.name} {rows} x {columns} | {share:.0%} | {sector.mean():.1%} | {held:.1%} "

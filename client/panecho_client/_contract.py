@@ -33,7 +33,7 @@ ON_ERROR = "on_error"
 KEY_FRAMES = "key_frames"
 
 OK = "ok"
-"""The status of a video that is part of its study."""
+"""The status of a video that is part of its study; a colon and what to know about it may follow."""
 
 FRAME_SIZE = 224
 """Height and width of a clip's frames in pixels."""
@@ -50,6 +50,11 @@ FRAMES_PER_REQUEST = 64
 
 Parameters: TypeAlias = Mapping[str, int | str]
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+def is_ok(status: str) -> bool:
+    """Tell whether a video of this status is part of its study."""
+    return status.partition(":")[0] == OK
 
 
 def video_task(key: str) -> str:

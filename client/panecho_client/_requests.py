@@ -20,9 +20,9 @@ from panecho_client._contract import (
     FRAME_SIZE,
     KEY_FRAME,
     LOGITS,
-    OK,
     VIDEO_STATUS,
     Tensors,
+    is_ok,
 )
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError, ServerError, UnknownTaskError
@@ -141,7 +141,7 @@ def require_usable(answers: Sequence[VideoAnswer], files: Sequence[Path], on_err
     Raises:
         RequestError: No video can be used, or one cannot and ``on_error`` is ``fail``.
     """
-    bad = [index for index, answer in enumerate(answers) if answer.status != OK]
+    bad = [index for index, answer in enumerate(answers) if not is_ok(answer.status)]
     if len(bad) == len(answers) or (bad and on_error == "fail"):
         named = bad if on_error == "skip" else bad[:1]
         statuses = "; ".join(f"video_sizes[{index}]: {answers[index].status}" for index in named)
@@ -162,13 +162,13 @@ def without_copies(answers: Sequence[VideoAnswer]) -> list[VideoAnswer]:
 
 
 def _is_copy(answer: VideoAnswer, other: VideoAnswer) -> bool:
-    same = answer.status == other.status == OK and answer.logits.shape == other.logits.shape
+    same = is_ok(answer.status) and is_ok(other.status) and answer.logits.shape == other.logits.shape
     return same and bool(np.allclose(answer.logits, other.logits, rtol=SAME_LOGITS, atol=SAME_LOGITS))
 
 
 def gathered(answers: Sequence[VideoAnswer]) -> dict[str, NDArray[Any]]:
     """Return the inputs of ``postprocessing`` for all clips of a study."""
-    used = [(index, answer) for index, answer in enumerate(answers) if answer.status == OK]
+    used = [(index, answer) for index, answer in enumerate(answers) if is_ok(answer.status)]
     logits = np.concatenate([answer.logits for _, answer in used])
     videos = np.repeat([index for index, _ in used], [len(answer.logits) for _, answer in used])
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from panecho_client._contract import EMBEDDING, FRAME_SIZE, KEY_FRAME, OK, VIDEO_STATUS, Tensors, video_task
+from panecho_client._contract import EMBEDDING, FRAME_SIZE, KEY_FRAME, VIDEO_STATUS, Tensors, is_ok, video_task
 from panecho_client._description import VERSION, Task, Weights
 from panecho_client._exceptions import IncompatibleServerError
 from panecho_client._results import Prediction, StudyResult, VideoResult
@@ -47,7 +47,7 @@ def build_study(
     key_frames = _rows(outputs, KEY_FRAME, (count, FRAME_SIZE, FRAME_SIZE, 3))
     videos = []
     for index, (file, status) in enumerate(zip(files, statuses, strict=True)):
-        ok = status == OK
+        ok = is_ok(status)
         videos.append(
             VideoResult(
                 path=file,

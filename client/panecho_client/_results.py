@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_client._contract import OK
+from panecho_client._contract import is_ok
 from panecho_client._description import VERSION, Task, Weights
 from panecho_client._exceptions import UnknownTaskError
 
@@ -59,7 +59,7 @@ class VideoResult:
 
     Attributes:
         path: The file.
-        status: ``ok``, or ``CODE: what is wrong`` when the file was skipped.
+        status: ``ok``, ``ok: what to know``, or ``CODE: what is wrong`` when the file was skipped.
         predictions: By task; empty when the file was skipped.
         embedding: Mean clip embedding, float32 [768]; None if not requested, or skipped.
         key_frame: The middle frame as the model sees it, uint8 [224, 224, 3], red first; None if not requested, or
@@ -75,7 +75,7 @@ class VideoResult:
     @property
     def ok(self) -> bool:
         """Whether the file contributed to the study's predictions."""
-        return self.status == OK
+        return is_ok(self.status)
 
     def __getitem__(self, key: str) -> Prediction:
         """Return the prediction of a task; UnknownTaskError (a KeyError) if there is none."""

@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_preprocessing.constants import CROP, RESIZE
+from panecho_preprocessing.constants import CROP, PUBLISHED_MIN_FRAME_RATE, RESIZE
 from panecho_preprocessing.container import Container, sniff
 from panecho_preprocessing.dicom.open_dicom import open_dicom
 from panecho_preprocessing.dicom.quiet_pydicom import quiet_pydicom
 from panecho_preprocessing.errors import PreprocessingError, VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Cine, Frame, FrameReader, WrongFrameCountError
+from panecho_preprocessing.frames import Box, Cine, Frame, FrameReader, WrongFrameCountError
 from panecho_preprocessing.framing.framing import Framing, find_framing
 from panecho_preprocessing.limits import Limits
-from panecho_preprocessing.options import ClipOptions, Mask
+from panecho_preprocessing.options import ClipOptions
 from panecho_preprocessing.sampling import clip_frames, key_frame
 from panecho_preprocessing.video import open_video
 
@@ -39,12 +39,19 @@ class VideoClips(NamedTuple):
         key_frame: uint8 [224, 224, 3], the middle frame as the model sees it, but red first; None unless requested.
         frames: number of frames of the video.
         instance: its SOPInstanceUID, empty where it has none. Not for logs and texts.
+        notes: what to know about it, such as a low frame rate or a sector that is not found; empty if nothing.
     """
 
     clips: NDArray[np.uint8]
     key_frame: NDArray[np.uint8] | None
     frames: int
     instance: str
+    notes: str = ""
+
+    @property
+    def status(self) -> str:
+        """What a study says of it: "ok", or "ok: " and the notes."""
+        return f"ok: {self.notes}" if self.notes else "ok"
 
 
 def video_clips(
@@ -98,6 +105,7 @@ def opened(data: FileBytes, limits: Limits) -> Iterator[Cine]:
 
 def sample_clips(cine: Cine, options: ClipOptions, executor: Executor | None) -> VideoClips:
     """Make the clips, and the key frame if requested, of an opened file; errors as `video_clips`."""
+    _require_rate(cine.rate, options.min_frame_rate)
     try:
         return _clips(cine, cine.reader.count, options, executor)
     except WrongFrameCountError as wrong:
@@ -112,17 +120,33 @@ def _require_cine(count: int) -> None:
         raise VideoError(VideoErrorCode.NOT_A_CINE, "a still of 1 frame; send a recording of several frames")
 
 
+def _require_rate(rate: float | None, least: float | None) -> None:
+    if rate is not None and least is not None and rate < least:
+        raise VideoError(
+            VideoErrorCode.LOW_FRAME_RATE,
+            f"the header states {rate:g} frames per second, under min_frame_rate={least:g}; lower it or leave it out",
+        )
+
+
+def _rate_note(rate: float | None) -> str:
+    if rate is None or rate >= PUBLISHED_MIN_FRAME_RATE:
+        return ""
+    return f"{rate:g} frames per second; the published preparation leaves out those under {PUBLISHED_MIN_FRAME_RATE}"
+
+
 def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | None) -> VideoClips:
     seconds = None if cine.seconds is None else cine.seconds[:count]
     sampled = clip_frames(count, options, seconds)
     key = [key_frame(count, options, seconds)] if options.key_frames else []
     clips, shown = np.empty((*sampled.shape, CROP, CROP, 3), dtype=np.uint8), None
-    for index, image in _images(cine, count, np.union1d(sampled, key).astype(int).tolist(), options, executor):
+    framing, images = _images(cine, count, np.union1d(sampled, key).astype(int).tolist(), options, executor)
+    for index, image in images:
         clips[sampled == index] = image
         if index in key:
             shown = np.broadcast_to(image, (CROP, CROP, 3))[:, :, ::-1]
     _require_visible(clips)
-    return VideoClips(clips, shown, count, cine.instance)
+    notes = "; ".join(filter(None, (_rate_note(cine.rate), framing.note)))
+    return VideoClips(clips, shown, count, cine.instance, notes)
 
 
 def _require_visible(clips: NDArray[np.uint8]) -> None:
@@ -139,27 +163,32 @@ def _require_visible(clips: NDArray[np.uint8]) -> None:
 
 def _images(
     cine: Cine, count: int, sampled: list[int], options: ClipOptions, executor: Executor | None
-) -> Iterator[tuple[int, Frame]]:
-    """Yield each sampled frame as the model sees it, with its index; none is decoded twice at full size."""
-    policy: Mask = "none" if cine.is_cropped else options.mask
-    probed = [] if policy == "none" else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
+) -> tuple[Framing, Iterator[tuple[int, Frame]]]:
+    """Return the framing, and each sampled frame as the model sees it; none is decoded twice at full size."""
+    policy = options.policy(is_prepared=cine.is_prepared)
+    is_plain = policy.mask == policy.crop == "none"
+    probed = [] if is_plain else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
     probe = dict(zip(probed, cine.reader.map(_unchanged, probed, executor), strict=True))
-    framing = find_framing(list(probe.values()), cine.tissue, policy)
+    framing = find_framing(list(probe.values()), cine.tissue, policy, is_rgb=cine.is_rgb)
     reader, factor = cine.reader, 1
-    if options.decode_scale == "reduced":
-        reader, factor = _reduced(cine.reader, framing)
+    if options.decode_scale == "reduced" and probe and framing.outline is None:
+        reader, factor = _reduced(cine.reader, framing.box or _all_of(probe[0]))
     others = [index for index in sampled if index not in probe]
-    return chain(
+    return framing, chain(
         ((index, framing.apply(frame)) for index, frame in probe.items() if index in sampled),
         zip(others, reader.map(framing.reduced(factor).apply, others, executor), strict=True),
     )
 
 
-def _reduced(reader: FrameReader, framing: Framing) -> tuple[FrameReader, int]:
-    """Return a faster reader and its factor, if the framed part is then still as large as the model needs."""
+def _all_of(frame: Frame) -> Box:
+    return Box(0, frame.shape[0], 0, frame.shape[1])
+
+
+def _reduced(reader: FrameReader, seen: Box) -> tuple[FrameReader, int]:
+    """Return a faster reader and its factor, if the part seen is then still as large as the model needs."""
     for factor in (4, 2):
         smaller = reader.reduced(factor)
-        if smaller and framing.box and min(framing.box.height, framing.box.width) >= factor * RESIZE:
+        if smaller and min(seen.height, seen.width) >= factor * RESIZE:
             return smaller, factor
     return reader, 1
 

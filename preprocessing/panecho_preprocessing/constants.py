@@ -22,3 +22,7 @@ MAX_CLIP_LENGTH: Final = 64
 MAX_NUM_CLIPS: Final = 32
 MAX_FRAME_STRIDE: Final = 16
 MAX_FRAME_RATE: Final = 200
+MAX_FRAMES: Final = 100_000
+
+# The published preparation leaves out DICOM objects of fewer frames per second: Doppler and the like.
+PUBLISHED_MIN_FRAME_RATE: Final = 25

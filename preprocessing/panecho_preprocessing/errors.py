@@ -8,7 +8,7 @@ PreprocessingError
 └── VideoError                  one file cannot be used; the others can
 
 Messages name a file by its index and say what to do. They hold no value of a DICOM header other than its transfer
-syntax, SOP class, modality, photometric interpretation and sizes, so they can be logged.
+syntax, SOP class, modality, photometric interpretation, frame rate and sizes, so they can be logged.
 """
 
 from collections.abc import Sequence
@@ -32,6 +32,7 @@ class VideoErrorCode(StrEnum):
     DICOMDIR = "DICOMDIR"
     NO_PIXEL_DATA = "NO_PIXEL_DATA"
     NO_FRAME_RATE = "NO_FRAME_RATE"
+    LOW_FRAME_RATE = "LOW_FRAME_RATE"
     UNSUPPORTED_TRANSFER_SYNTAX = "UNSUPPORTED_TRANSFER_SYNTAX"
     NEARLY_BLACK = "NEARLY_BLACK"
     UNSUPPORTED_CODEC = "UNSUPPORTED_CODEC"

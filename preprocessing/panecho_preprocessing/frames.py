@@ -68,14 +68,18 @@ class Cine:
         seconds: float64 [count], time of each frame in seconds, from 0; None where the file holds no times.
         tissue: the part of the frame that the header calls 2D tissue or colour flow; None where it names none.
         instance: the file's SOPInstanceUID; empty where it has none. Not for logs and texts.
-        is_cropped: whether frames are shown as they are: AVI and MP4, which arrive cropped and masked.
+        rate: frames per second that the header states; None where it states none.
+        is_rgb: whether the file stores red, green and blue; else the first sample of a pixel is its luma.
+        is_prepared: whether frames are shown as they are unless asked: AVI and MP4, which arrive cropped and masked.
     """
 
     reader: FrameReader
     seconds: NDArray[np.float64] | None = None
     tissue: Box | None = None
-    is_cropped: bool = False
     instance: str = ""
+    rate: float | None = None
+    is_rgb: bool = False
+    is_prepared: bool = False
 
 
 class WrongFrameCountError(Exception):

@@ -1,11 +1,11 @@
-"""The choices of a request: which clips of a video, the mask of its frames, and what happens to a bad file."""
+"""The choices of a request: which clips of a video, the framing of its frames, and what happens to a bad file."""
 
 import difflib
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from panecho_preprocessing.constants import (
     CLIP_LENGTH,
@@ -13,18 +13,57 @@ from panecho_preprocessing.constants import (
     MAX_CLIP_LENGTH,
     MAX_FRAME_RATE,
     MAX_FRAME_STRIDE,
+    MAX_FRAMES,
     MAX_NUM_CLIPS,
     NUM_CLIPS,
 )
 from panecho_preprocessing.errors import InvalidRequestError
 
-Mask: TypeAlias = Literal["auto", "region", "none"]
+FramingName: TypeAlias = Literal["auto", "masked", "published", "tight", "whole"]
+Mask: TypeAlias = Literal["published", "sector", "region", "none"]
+Crop: TypeAlias = Literal["none", "region", "sector"]
+Colour: TypeAlias = Literal["keep", "grey"]
 OnError: TypeAlias = Literal["skip", "fail"]
 DecodeScale: TypeAlias = Literal["full", "reduced"]
 
-_LIMITS = {"num_clips": MAX_NUM_CLIPS, "clip_length": MAX_CLIP_LENGTH, "frame_stride": MAX_FRAME_STRIDE}
-_CHOICES = {"on_error": get_args(OnError), "mask": get_args(Mask), "decode_scale": get_args(DecodeScale)}
 
+class FramingPolicy(NamedTuple):
+    """What is shown of a frame.
+
+    Attributes:
+        mask: what is blacked out: what the published preparation blacks out, what lies outside the sector, what lies
+            outside the header's region, or nothing.
+        crop: what the frame is cropped to: nothing, the header's region, or the sector's bounding box.
+        colour: whether colours stay, or each pixel becomes its first stored sample.
+    """
+
+    mask: Mask
+    crop: Crop
+    colour: Colour
+
+
+FRAMINGS: Final[dict[str, FramingPolicy]] = {
+    "masked": FramingPolicy("sector", "none", "keep"),
+    "published": FramingPolicy("published", "none", "grey"),
+    "tight": FramingPolicy("sector", "region", "keep"),
+    "whole": FramingPolicy("none", "none", "keep"),
+}
+
+_LIMITS = {
+    "num_clips": MAX_NUM_CLIPS,
+    "clip_length": MAX_CLIP_LENGTH,
+    "frame_stride": MAX_FRAME_STRIDE,
+    "max_frames": MAX_FRAMES,
+}
+_RATES = ("frame_rate", "min_frame_rate")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "on_error": get_args(OnError),
+    "framing": get_args(FramingName),
+    "mask": get_args(Mask),
+    "crop": get_args(Crop),
+    "colour": get_args(Colour),
+    "decode_scale": get_args(DecodeScale),
+}
 
 # Parameters that Triton's protocol extensions, and its HTTP endpoint, add to a request.
 _TRITONS = {
@@ -49,8 +88,15 @@ class ClipOptions:
         frame_stride: take every n-th frame of the video.
         frame_rate: resample each video to this frame rate first, frames per second, nearest frame; None takes its
             frames as they are, as the published model does.
-        mask: the part of a DICOM's frames that the model sees: the sector ("auto"), the header's region ("region") or
-            all ("none"). AVI and MP4 are taken as they are.
+        max_frames: make clips from the first frames of a video only, at most this many; None uses all. The published
+            evaluation uses 100.
+        min_frame_rate: refuse a DICOM whose header states fewer frames per second; None refuses none. The published
+            preparation uses 25.
+        framing: what the model sees of a frame, by name: FRAMINGS. "auto" is "masked" for DICOM, and "whole" for AVI
+            and MP4, which arrive cropped and masked.
+        mask: what is blacked out, instead of what `framing` says.
+        crop: what the frame is cropped to, instead of what `framing` says.
+        colour: whether colours stay, instead of what `framing` says.
         decode_scale: decode large JPEG frames at half or a quarter of their size ("reduced") where 256 pixels a side
             remain of the visible part: about twice as fast, and half a grey level off on average.
         key_frames: also return one frame of each video, to show to people.
@@ -64,20 +110,28 @@ class ClipOptions:
     clip_length: int = CLIP_LENGTH
     frame_stride: int = FRAME_STRIDE
     frame_rate: float | None = None
-    mask: Mask = "auto"
+    max_frames: int | None = None
+    min_frame_rate: float | None = None
+    framing: FramingName = "auto"
+    mask: Mask | None = None
+    crop: Crop | None = None
+    colour: Colour | None = None
     decode_scale: DecodeScale = "full"
     key_frames: bool = False
     on_error: OnError = "skip"
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in _LIMITS:
-            _check_count(name, getattr(self, name))
-        for name, choices in _CHOICES.items():
-            _check_choice(name, getattr(self, name), choices)
-        _check_frame_rate(self.frame_rate)
-        if not isinstance(self.key_frames, bool):
-            raise InvalidRequestError(f"key_frames={_show(self.key_frames)}: must be true or false")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                _check(field.name, value)
+
+    def policy(self, *, is_prepared: bool) -> FramingPolicy:
+        """Return what is shown of a file's frames; `is_prepared` files, AVI and MP4, are whole unless asked."""
+        name = ("whole" if is_prepared else "masked") if self.framing == "auto" else self.framing
+        named = FRAMINGS[name]
+        return FramingPolicy(self.mask or named.mask, self.crop or named.crop, self.colour or named.colour)
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, object]) -> "ClipOptions":
@@ -94,11 +148,21 @@ class ClipOptions:
             _reject_unknown(parameter, names)
         chosen = {name: parameters[name] for name in names if name in parameters}
         chosen |= {name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS}
-        if "frame_rate" in chosen:
-            chosen["frame_rate"] = _number(chosen["frame_rate"])
+        chosen |= {name: _number(value) for name, value in chosen.items() if name in _RATES}
         if "key_frames" in chosen:
             chosen["key_frames"] = _truth(chosen["key_frames"])
         return cls(**chosen)  # type: ignore[arg-type]  # __post_init__ checks every value
+
+
+def _check(name: str, value: object) -> None:
+    if name in _LIMITS:
+        _check_count(name, value)
+    elif name in _CHOICES:
+        _check_choice(name, value, _CHOICES[name])
+    elif name in _RATES:
+        _check_rate(name, value)
+    elif not isinstance(value, bool):
+        raise InvalidRequestError(f"{name}={_show(value)}: must be true or false")
 
 
 def _check_count(name: str, value: object) -> None:
@@ -112,11 +176,9 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise InvalidRequestError(f"{name}={_show(value)}: must be {allowed}")
 
 
-def _check_frame_rate(value: object) -> None:
-    if value is None:
-        return
+def _check_rate(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= MAX_FRAME_RATE:
-        raise InvalidRequestError(f"frame_rate={_show(value)}: must be frames per second, from 1 to {MAX_FRAME_RATE}")
+        raise InvalidRequestError(f"{name}={_show(value)}: must be frames per second, from 1 to {MAX_FRAME_RATE}")
 
 
 def _number(value: object) -> object:

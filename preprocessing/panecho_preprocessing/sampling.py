@@ -45,7 +45,8 @@ def clip_frames(
 
     Args:
         frame_count: frames in the video, at least 1.
-        options: number of clips, their length and stride, and the rate to resample to, if any.
+        options: number of clips, their length and stride, how many of the first frames count, and the rate to resample
+            to, if any.
         seconds: when each frame was taken, ascending from 0; needed for a rate.
 
     Returns:
@@ -54,6 +55,8 @@ def clip_frames(
     Raises:
         VideoError: NO_FRAME_RATE.
     """
+    frame_count = min(frame_count, options.max_frames or frame_count)
+    seconds = None if seconds is None else seconds[:frame_count]
     frames = np.arange(frame_count) if options.frame_rate is None else resampled(seconds, options.frame_rate)
     steps = np.arange(options.clip_length) * options.frame_stride
     indices = clip_starts(len(frames), options)[:, None] + steps
@@ -62,7 +65,7 @@ def clip_frames(
 
 
 def key_frame(frame_count: int, options: ClipOptions, seconds: NDArray[np.float64] | None = None) -> int:
-    """Index of the frame that stands for a video: the middle one of those that `frame_rate` leaves.
+    """Index of the frame that stands for a video: the middle one of those that `max_frames` and `frame_rate` leave.
 
     Arguments and errors as `clip_frames`.
 

@@ -32,7 +32,7 @@ class StudyClips:
     Attributes:
         clips: uint8 [K, T, 224, 224, 3], C-contiguous, in the order of the files.
         clip_video: int32 [K], the index of the file that each clip comes from.
-        video_status: for each of the N files "ok", or "CODE: what is wrong and what to do".
+        video_status: for each of the N files "ok", "ok: what to know", or "CODE: what is wrong and what to do".
         key_frames: uint8 [N, 224, 224, 3], the middle frame of each file as the model sees it, but red first, to show
             to people; zeros for a file that cannot be used; [0, 224, 224, 3] unless requested.
     """
@@ -83,7 +83,7 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
     for index, original in equal_videos(made).items():
         outcomes[index] = duplicate(original)
         del made[index]
-    statuses = [str(outcome) if isinstance(outcome, VideoError) else "ok" for outcome in outcomes]
+    statuses = [str(outcome) if isinstance(outcome, VideoError) else outcome.status for outcome in outcomes]
     if options.on_error == "fail":
         _require_all(outcomes)
     if not made:

@@ -33,7 +33,7 @@ _SEEK_GAP = 32
 def open_video(data: memoryview, limits: Limits) -> Cine:
     """Open an AVI, MP4 or MPEG file; errors as `VideoFile`."""
     reader = VideoFile(data, limits)
-    return Cine(reader=reader, seconds=reader.seconds, is_cropped=True)
+    return Cine(reader=reader, seconds=reader.seconds, is_prepared=True)
 
 
 class VideoFile:

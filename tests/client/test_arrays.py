@@ -58,7 +58,7 @@ def test_key_frames_are_what_the_model_is_shown(server: TritonServer, cine: Path
     video = cine.with_name("sonosite_h264.mp4")
     with PanEcho(server.grpc_url) as panecho:
         frames = panecho.key_frames([cine, notes, video])
-        whole = panecho.key_frames(cine, clip_options=ClipOptions(mask="none"))[cine]
+        whole = panecho.key_frames(cine, clip_options=ClipOptions(framing="whole"))[cine]
     assert list(frames) == [cine, video]
     for frame in frames.values():
         assert frame.shape == (224, 224, 3)

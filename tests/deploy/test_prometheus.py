@@ -29,6 +29,7 @@ NO_FAULT_OF_THE_FILE = {
     "WAVEFORM",
     "DICOMDIR",
     "NO_FRAME_RATE",
+    "LOW_FRAME_RATE",
 }
 """What studies hold besides cines, and what a request asked for."""
 

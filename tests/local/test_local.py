@@ -106,9 +106,9 @@ def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
 
 def test_decoded_frames_give_the_file_s_numbers(local: PanEcho, cine: Path) -> None:
     """The frames of a file, given as arrays, make the clips that the file makes."""
-    options = ServerClipOptions(num_clips=2, clip_length=8, mask="none")
+    options = ServerClipOptions(num_clips=2, clip_length=8, framing="whole")
     content = np.frombuffer(cine.read_bytes(), np.uint8)
-    whole = ServerClipOptions(num_clips=1, clip_length=30, mask="none")
+    whole = ServerClipOptions(num_clips=1, clip_length=30, framing="whole")
     clips = preprocess_study(content, np.array([len(content)]), options, max_clips=2).clips
     frames = preprocess_study(content, np.array([len(content)]), whole, max_clips=1).clips[0]
     grey = np.pad(frames[..., 0], ((0, 0), (16, 16), (16, 16)))  # 256 x 256: neither resized nor cropped

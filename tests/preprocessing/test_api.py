@@ -55,6 +55,7 @@ def test_status_codes_are_these() -> None:
         "DICOMDIR",
         "NO_PIXEL_DATA",
         "NO_FRAME_RATE",
+        "LOW_FRAME_RATE",
         "UNSUPPORTED_TRANSFER_SYNTAX",
         "NEARLY_BLACK",
         "UNSUPPORTED_CODEC",

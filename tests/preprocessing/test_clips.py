@@ -12,8 +12,8 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from panecho_preprocessing import ClipOptions, VideoError, VideoErrorCode, video_clips
 
-WHOLE = ClipOptions(mask="none")
-ONE = ClipOptions(mask="none", num_clips=1)
+WHOLE = ClipOptions(framing="whole")
+ONE = ClipOptions(framing="whole", num_clips=1)
 Expected = Callable[..., NDArray[np.uint8]]
 
 
@@ -24,7 +24,7 @@ def test_a_real_cine(sonosite: bytes, bgr: NDArray[np.uint8], expected: Expected
 
 
 def test_length_stride_and_number_of_clips(sonosite: bytes, bgr: NDArray[np.uint8], expected: Expected) -> None:
-    clips = video_clips(sonosite, ClipOptions(mask="none", num_clips=3, clip_length=5, frame_stride=2))
+    clips = video_clips(sonosite, ClipOptions(framing="whole", num_clips=3, clip_length=5, frame_stride=2))
     np.testing.assert_array_equal(clips, expected(bgr, [0, 10, 21], length=5, stride=2))
 
 
@@ -35,7 +35,7 @@ def test_one_clip_is_the_middle(sonosite: bytes, bgr: NDArray[np.uint8], expecte
 def test_a_short_cine_repeats_its_last_frame(
     dicom: Callable[..., bytes], grey: NDArray[np.uint8], expected: Expected
 ) -> None:
-    clips = video_clips(dicom(grey[:5]), ClipOptions(mask="none", num_clips=2))
+    clips = video_clips(dicom(grey[:5]), ClipOptions(framing="whole", num_clips=2))
     np.testing.assert_array_equal(clips, expected(grey[:5], [0, 0]))
     np.testing.assert_array_equal(clips[0, 4], clips[0, 15])
     assert (clips[0, 3] != clips[0, 4]).any()
@@ -53,7 +53,7 @@ def test_other_encodings_of_the_same_frames(  # noqa: PLR0917  # fixtures
     file = data_set(grey if kind == "MONOCHROME2" else bgr[..., ::-1])
     if kind == "RLE":
         file.compress(RLELossless, generate_instance_uid=False)
-    clips = video_clips(saved(file), ClipOptions(mask="none", num_clips=2))
+    clips = video_clips(saved(file), ClipOptions(framing="whole", num_clips=2))
     np.testing.assert_array_equal(clips, expected(grey if kind == "MONOCHROME2" else bgr, [0, 14]))
 
 
@@ -79,7 +79,7 @@ def test_overlapping_clips_share_the_work(dicom: Callable[..., bytes], grey: NDA
 
     def seconds(clips: int) -> float:
         start = time.process_time()
-        video_clips(data, ClipOptions(mask="none", num_clips=clips))
+        video_clips(data, ClipOptions(framing="whole", num_clips=clips))
         return time.process_time() - start
 
     one, many = (min(seconds(clips) for _ in range(3)) for clips in (1, 16))
@@ -128,7 +128,7 @@ def test_random_damage_never_raises_anything_else(sonosite: bytes) -> None:
         where = random.integers(0, 2500, 40)
         damaged[where] = random.integers(0, 256, 40, dtype=np.uint8)
         try:
-            video_clips(damaged, ClipOptions(mask="none", num_clips=1, clip_length=2))
+            video_clips(damaged, ClipOptions(framing="whole", num_clips=1, clip_length=2))
         except VideoError as error:
             outcomes.add(error.code)
         else:
@@ -139,7 +139,7 @@ def test_random_damage_never_raises_anything_else(sonosite: bytes) -> None:
 def test_every_prefix_of_a_file_is_answered(sonosite: bytes) -> None:
     for length in [*range(1, 200, 7), *range(200, 9000, 97)]:
         try:
-            video_clips(sonosite[:length], ClipOptions(mask="none", num_clips=1, clip_length=2))
+            video_clips(sonosite[:length], ClipOptions(framing="whole", num_clips=1, clip_length=2))
         except VideoError as error:
             assert str(error).startswith(f"{error.code}: ")  # noqa: PT017  # whether it raises depends on the length
 

@@ -14,15 +14,42 @@ def test_defaults_are_the_published_evaluation() -> None:
 def test_parameters_arrive_as_triton_hands_them_over() -> None:
     sent = json.loads('{"num_clips": "2", "clip_length": 8.0, "frame_stride": 3, "on_error": "fail"}')
     assert ClipOptions.from_parameters(sent) == ClipOptions(num_clips=2, clip_length=8, frame_stride=3, on_error="fail")
-    assert ClipOptions.from_parameters({"mask": "region", "frame_rate": "25"}) == ClipOptions(
-        mask="region", frame_rate=25
+    assert ClipOptions.from_parameters({"mask": "region", "frame_rate": "25", "max_frames": "100"}) == ClipOptions(
+        mask="region", frame_rate=25, max_frames=100
     )
 
 
-@pytest.mark.parametrize("value", ["sector", "", None, True])
-def test_mask_knows_three_words(value: object) -> None:
-    with pytest.raises(InvalidRequestError, match=re.escape(f'mask={value!r}: must be "auto" or "region" or "none"')):
+@pytest.mark.parametrize("value", ["auto", "", True])
+def test_mask_knows_four_words(value: object) -> None:
+    words = 'must be "published" or "sector" or "region" or "none"'
+    with pytest.raises(InvalidRequestError, match=re.escape(f"mask={value!r}: {words}")):
         ClipOptions.from_parameters({"mask": value})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "dicom", "video"),
+    [
+        ({}, ("sector", "none", "keep"), ("none", "none", "keep")),
+        ({"framing": "auto"}, ("sector", "none", "keep"), ("none", "none", "keep")),
+        ({"framing": "masked"}, ("sector", "none", "keep"), ("sector", "none", "keep")),
+        ({"framing": "published"}, ("published", "none", "grey"), ("published", "none", "grey")),
+        ({"framing": "tight"}, ("sector", "region", "keep"), ("sector", "region", "keep")),
+        ({"framing": "whole"}, ("none", "none", "keep"), ("none", "none", "keep")),
+        ({"crop": "region"}, ("sector", "region", "keep"), ("none", "region", "keep")),
+        ({"framing": "published", "colour": "keep"}, ("published", "none", "keep"), ("published", "none", "keep")),
+        (
+            {"framing": "tight", "mask": "none", "crop": "none", "colour": "grey"},
+            ("none", "none", "grey"),
+            ("none", "none", "grey"),
+        ),
+    ],
+)
+def test_framing_names_a_combination_and_its_parts_change_it(
+    parameters: dict[str, str], dicom: tuple[str, ...], video: tuple[str, ...]
+) -> None:
+    options = ClipOptions.from_parameters(parameters)
+    assert options.policy(is_prepared=False) == dicom
+    assert options.policy(is_prepared=True) == video
 
 
 def test_decode_scale_knows_two_words() -> None:
@@ -32,9 +59,10 @@ def test_decode_scale_knows_two_words() -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, 201, "fast", "nan", float("inf"), True, []])
-def test_frame_rate_is_a_rate(value: object) -> None:
-    with pytest.raises(InvalidRequestError, match=r"^frame_rate=.*: must be frames per second, from 1 to 200$"):
-        ClipOptions.from_parameters({"frame_rate": value})
+@pytest.mark.parametrize("name", ["frame_rate", "min_frame_rate"])
+def test_frame_rate_is_a_rate(name: str, value: object) -> None:
+    with pytest.raises(InvalidRequestError, match=rf"^{name}=.*: must be frames per second, from 1 to 200$"):
+        ClipOptions.from_parameters({name: value})
 
 
 @pytest.mark.parametrize(
@@ -73,6 +101,7 @@ def test_what_is_not_a_whole_number_is_refused(value: object) -> None:
         ("num_clips", 10**30, 32),
         ("clip_length", 65, 64),
         ("frame_stride", 17.0, 16),
+        ("max_frames", 0, 100_000),
     ],
 )
 def test_out_of_range_names_field_value_and_limit(name: str, value: object, limit: int) -> None:
@@ -106,8 +135,8 @@ def test_an_unknown_parameter_is_not_passed_over() -> None:
     with pytest.raises(InvalidRequestError) as refused:
         ClipOptions.from_parameters({"threshold": 1})
     assert str(refused.value) == (
-        "unknown parameter 'threshold': there are num_clips, clip_length, frame_stride, frame_rate, mask, "
-        "decode_scale, key_frames, on_error"
+        "unknown parameter 'threshold': there are num_clips, clip_length, frame_stride, frame_rate, max_frames, "
+        "min_frame_rate, framing, mask, crop, colour, decode_scale, key_frames, on_error"
     )
 
 

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from panecho_preprocessing import ClipOptions
-from panecho_preprocessing.sampling import clip_frames, clip_starts
+from panecho_preprocessing.sampling import clip_frames, clip_starts, key_frame
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,22 @@ def test_a_clip_is_consecutive_frames() -> None:
 def test_stride_leaves_frames_out() -> None:
     options = ClipOptions(num_clips=2, clip_length=4, frame_stride=3)
     assert clip_frames(12, options).tolist() == [[0, 3, 6, 9], [2, 5, 8, 11]]
+
+
+@pytest.mark.parametrize(
+    ("most", "starts"), [(None, [0, 13, 27, 40]), (40, [0, 11, 21, 32]), (100, [0, 13, 27, 40]), (3, [0] * 4)]
+)
+def test_only_the_first_frames_count(most: int | None, starts: list[int]) -> None:
+    frames = clip_frames(48, ClipOptions(num_clips=4, clip_length=8, max_frames=most))
+    assert frames[:, 0].tolist() == starts
+    assert frames.max() == min(48, most or 48) - 1
+    assert key_frame(48, ClipOptions(max_frames=most)) == (min(48, most or 48) - 1) // 2
+
+
+def test_the_first_frames_are_counted_before_resampling() -> None:
+    seconds = np.arange(200) / 50
+    frames = clip_frames(200, ClipOptions(num_clips=1, clip_length=50, frame_rate=25, max_frames=100), seconds)
+    assert frames.tolist() == [list(range(0, 100, 2))]
 
 
 def test_a_short_video_repeats_its_last_frame() -> None:

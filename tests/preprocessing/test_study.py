@@ -17,7 +17,7 @@ from panecho_preprocessing import (
     video_clips,
 )
 from panecho_preprocessing.host.memory import read_memory
-from panecho_preprocessing.options import Mask
+from panecho_preprocessing.options import FramingName
 from support.cines import different_cines
 
 TWO = ClipOptions(num_clips=2)
@@ -215,10 +215,10 @@ def test_bytes_need_not_be_contiguous(sonosite: bytes) -> None:
     np.testing.assert_array_equal(made.clips, video_clips(sonosite, TWO))
 
 
-@pytest.mark.parametrize("mask", ["auto", "none"])
-def test_threads_change_nothing(mask: Mask, sonosite: bytes, uncompressed: bytes, still: bytes) -> None:
+@pytest.mark.parametrize("framing", ["auto", "whole"])
+def test_threads_change_nothing(framing: FramingName, sonosite: bytes, uncompressed: bytes, still: bytes) -> None:
     files = (sonosite, b"hello", uncompressed, still, sonosite, uncompressed[:-5000])
-    options = ClipOptions(num_clips=2, mask=mask)
+    options = ClipOptions(num_clips=2, framing=framing)
     alone, together = study(*files, options=options), study(*files, options=options, threads=4)
     assert together.video_status == alone.video_status
     np.testing.assert_array_equal(together.clip_video, alone.clip_video)
@@ -232,16 +232,16 @@ def test_errors_are_the_same_in_threads(sonosite: bytes, cines: list[bytes]) -> 
         study(sonosite, b"", options=ClipOptions(on_error="fail"), threads=3)
 
 
-@pytest.mark.parametrize("mask", ["auto", "none"])
+@pytest.mark.parametrize("framing", ["auto", "whole"])
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("num_clips", [1, 3])
 def test_key_frames_are_middle_frames_red_first(
-    mask: Mask, threads: int, num_clips: int, sonosite: bytes, uncompressed: bytes
+    framing: FramingName, threads: int, num_clips: int, sonosite: bytes, uncompressed: bytes
 ) -> None:
     files = (sonosite, b"no video", uncompressed)
-    options = ClipOptions(num_clips=num_clips, clip_length=3, mask=mask, key_frames=True)
+    options = ClipOptions(num_clips=num_clips, clip_length=3, framing=framing, key_frames=True)
     made = study(*files, options=options, threads=threads)
-    middle = ClipOptions(num_clips=1, clip_length=1, mask=mask)
+    middle = ClipOptions(num_clips=1, clip_length=1, framing=framing)
     expected = [video_clips(file, middle)[0, 0, :, :, ::-1] for file in (sonosite, uncompressed)]
     np.testing.assert_array_equal(made.key_frames, [expected[0], np.zeros_like(expected[0]), expected[1]])
     without = study(*files, options=replace(options, key_frames=False), threads=threads)

@@ -1,11 +1,13 @@
 """Requests that are wrong in one way each, as raw gRPC messages: no client library checks them first."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2
+
+from panecho_preprocessing import ClipOptions
 
 FLOAT_EDGES = (np.nan, np.inf, -np.inf)
 INT64 = (-(2**63), -(2**31), -1, 2**31, 2**62, 2**63 - 1)
@@ -152,9 +154,7 @@ class WrongRequests:
 
     def _parameter(self) -> Wrong:
         message = study(self._file, [len(self._file)])
-        name = self._random.choice(
-            ["num_clips", "clip_length", "frame_stride", "frame_rate", "mask", "decode_scale", "on_error"]
-        )
+        name = self._random.choice([field.name for field in fields(ClipOptions) if field.name != "key_frames"])
         parameter = message.parameters[name]
         kind = self._random.randrange(3)
         if kind == 0:

@@ -27,7 +27,7 @@ from panecho_admin.rollout.synthetic_cines import generated_cines, generated_fra
 from panecho_client import PanEchoError, RequestError, ServerError
 from panecho_client.triton import ENSEMBLE, IMAGE_ENCODER, Description, Parameters, Tensors, parse_description
 
-ONE_CLIP: Parameters = {"num_clips": 1, "mask": "none", "key_frames": True, "on_error": "fail"}
+ONE_CLIP: Parameters = {"num_clips": 1, "framing": "whole", "key_frames": True, "on_error": "fail"}
 
 OnStep = Callable[[str], None]
 

@@ -76,7 +76,7 @@ def _files(study: StudyResult) -> Table:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for video in study.videos:
-        status = Text("ok") if video.ok else Text(f"skipped: {video.status}", style="yellow")
+        status = Text(video.status) if video.ok else Text(f"skipped: {video.status}", style="yellow")
         table.add_row(Text(f"  {shown_path(video.path)}"), status)
     return table
 

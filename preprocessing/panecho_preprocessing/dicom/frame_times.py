@@ -29,6 +29,17 @@ def frame_seconds(dataset: Dataset, count: int) -> NDArray[np.float64] | None:
     return None
 
 
+def stated_rate(dataset: Dataset) -> float | None:
+    """Return the frames per second by which the published preparation selects: of CineRate, else FrameTime, else None.
+
+    Rounded to a tenth, as FrameTime is.
+    """
+    rate, time = numbers(dataset, "CineRate"), numbers(dataset, "FrameTime")
+    if len(rate) == 1 and rate[0] > 0:
+        return round(float(rate[0]), 1)
+    return round(float(1000 / time[0]), 1) if len(time) == 1 and time[0] > 0 else None
+
+
 def _from_vector(increments: NDArray[np.float64], count: int) -> NDArray[np.float64] | None:
     if len(increments) < max(count, 2):
         return None

@@ -19,7 +19,7 @@ from panecho_preprocessing.dicom.encapsulated import (
     joined,
     split_frames,
 )
-from panecho_preprocessing.dicom.frame_times import frame_seconds
+from panecho_preprocessing.dicom.frame_times import frame_seconds, stated_rate
 from panecho_preprocessing.dicom.header import Header, read_header
 from panecho_preprocessing.dicom.image_type import require_transthoracic
 from panecho_preprocessing.dicom.native import NativeFrames
@@ -31,6 +31,9 @@ from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Cine, Frame, FrameReader
 from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.video import VideoFile
+
+# Decoded samples of these are red, green and blue; of all others luma comes first.
+_RGB = ("RGB", "YBR_ICT", "YBR_RCT")
 
 # Frames whose values decide how more than 8 bits are scaled.
 _PROBE = 8
@@ -55,6 +58,8 @@ def open_dicom(data: memoryview, limits: Limits) -> Cine:
         seconds=seconds,
         instance=text(header.dataset, "SOPInstanceUID"),
         tissue=tissue_box(header.regions, rows, columns),
+        rate=stated_rate(header.dataset),
+        is_rgb=header.photometric in _RGB,
     )
 
 

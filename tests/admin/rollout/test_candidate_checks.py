@@ -39,7 +39,7 @@ def test_generated_cines_are_dicom_that_the_server_reads() -> None:
     data = np.frombuffer(b"".join(cines), np.uint8)
     sizes = np.array([len(cine) for cine in cines])
     study = preprocess_study(
-        data, sizes, ClipOptions.from_parameters({"num_clips": 1, "mask": "none"}), max_clips=8, threads=1
+        data, sizes, ClipOptions.from_parameters({"num_clips": 1, "framing": "whole"}), max_clips=8, threads=1
     )
     assert study.clips.shape == (2, 16, 224, 224, 3)
     assert list(study.video_status) == ["ok", "ok"]

@@ -50,7 +50,7 @@ def test_commands(home: Path) -> None:
 def test_options_and_their_values(home: Path) -> None:
     assert completed(home, "predict", "--num") == ["--num-clips"]
     assert completed(home, "predict", "a.dcm", "--root") == ["--root-certificates"]
-    assert completed(home, "predict", "--mask", "") == ["auto", "none", "region"]
+    assert completed(home, "predict", "--mask", "") == ["none", "published", "region", "sector"]
     assert completed(home, "models", "") == ["deploy", "rollback", "show"]
 
 

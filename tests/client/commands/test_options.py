@@ -39,7 +39,17 @@ def test_defaults_are_those_of_the_dataclasses() -> None:
 
 def test_every_clip_option_is_an_option() -> None:
     chosen = ClipOptions(
-        num_clips=1, clip_length=8, frame_stride=2, frame_rate=12.5, mask="region", decode_scale="reduced"
+        num_clips=1,
+        clip_length=8,
+        frame_stride=2,
+        frame_rate=12.5,
+        max_frames=100,
+        min_frame_rate=25,
+        framing="published",
+        mask="region",
+        crop="sector",
+        colour="grey",
+        decode_scale="reduced",
     )
     arguments = [f"--{field.name.replace('_', '-')}={getattr(chosen, field.name)}" for field in fields(ClipOptions)]
     assert parse(predict, "a.dcm", *arguments)["clip_options"] == chosen

@@ -112,7 +112,9 @@ def test_unknown_task_is_refused_before_the_upload(panecho: PanEcho, cine: Path)
 
 def test_mask_and_frame_rate_reach_the_server(panecho: PanEcho, cine: Path) -> None:
     plain = quickly(panecho, cine, tasks=["EF"])["EF"].value
-    whole = panecho.predict_study(cine, tasks=["EF"], clip_options=ClipOptions(num_clips=1, clip_length=8, mask="none"))
+    whole = panecho.predict_study(
+        cine, tasks=["EF"], clip_options=ClipOptions(num_clips=1, clip_length=8, framing="whole")
+    )
     slow = panecho.predict_study(
         cine, tasks=["EF"], clip_options=ClipOptions(num_clips=1, clip_length=8, frame_rate=12.5)
     )

@@ -12,11 +12,11 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
 from panecho_preprocessing import ClipOptions, VideoError, video_clips
-from panecho_preprocessing.options import Mask
+from panecho_preprocessing.options import FramingName
 from support.reading import cine_of, frames_of
 
 DATA = Path(__file__).parents[2] / "data"
-WHOLE = ClipOptions(mask="none", num_clips=2)
+WHOLE = ClipOptions(framing="whole", num_clips=2)
 STREAMS = [
     ("sonosite_mpeg2.ts", "1.2.840.10008.1.2.4.100"),
     ("sonosite_mpeg2.ts", "1.2.840.10008.1.2.4.101.1"),
@@ -65,13 +65,13 @@ def test_clips_are_those_of_the_video_file(name: str, syntax: str, wrapped: Call
 def test_the_sector_is_found_in_video_too(wrapped: Callable[..., bytes]) -> None:
     data = wrapped((DATA / "sonosite_h264.mp4").read_bytes())
 
-    def burned_in(mask: Mask) -> int:
+    def burned_in(framing: FramingName) -> int:
         """Count the pixels that are bright and stand still, but for compression."""
-        frames = video_clips(data, ClipOptions(mask=mask)).max(axis=-1).reshape(-1, 224, 224)
+        frames = video_clips(data, ClipOptions(framing=framing)).max(axis=-1).reshape(-1, 224, 224)
         return int(((frames.min(axis=0) > 60) & (np.ptp(frames, axis=0) <= 4)).sum())
 
-    assert burned_in("none") > 50
-    assert burned_in("auto") < burned_in("none") / 3  # bright tissue that the encoder froze
+    assert burned_in("whole") > 50
+    assert burned_in("auto") < burned_in("whole") / 3  # bright tissue that the encoder froze
 
 
 def test_what_is_no_video_is_not_handed_to_ffmpeg(wrapped: Callable[..., bytes]) -> None:

@@ -1,9 +1,13 @@
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.tag import Tag
 
-from panecho_preprocessing import ClipOptions, VideoError
+from panecho_preprocessing import ClipOptions, NoUsableVideoError, VideoError, preprocess_study
 from panecho_preprocessing.dicom.frame_times import frame_seconds
 from panecho_preprocessing.sampling import clip_frames, resampled
 
@@ -59,3 +63,37 @@ def test_a_rate_needs_times() -> None:
     with pytest.raises(VideoError, match=r"^NO_FRAME_RATE: .*leave out frame_rate$"):
         clip_frames(12, ClipOptions(frame_rate=25), None)
     assert clip_frames(12, ClipOptions(num_clips=1, clip_length=2), None).tolist() == [[5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("elements", "status"),
+    [
+        ({"CineRate": 25, "FrameTime": 100}, "ok"),
+        ({"FrameTime": 40}, "ok"),
+        ({"FrameTime": 40.001}, "ok"),  # 24.999 a second
+        ({}, "ok"),
+        (
+            {"CineRate": 21, "FrameTime": 10},
+            "ok: 21 frames per second; the published preparation leaves out those under 25",
+        ),
+        (
+            {"CineRate": 0, "FrameTime": 66.7},
+            "ok: 15 frames per second; the published preparation leaves out those under 25",
+        ),
+    ],
+)
+def test_a_low_rate_is_reported(
+    elements: dict[str, float], status: str, grey: NDArray[np.uint8], dicom: Callable[..., bytes]
+) -> None:
+    data = dicom(grey[:4], **elements)
+    request = np.frombuffer(data, np.uint8), np.array([len(data)])
+    options = ClipOptions(num_clips=1, clip_length=2, framing="whole")
+    assert preprocess_study(*request, options, max_clips=8).video_status == (status,)
+    least = replace(options, min_frame_rate=25)
+    if status == "ok":
+        assert preprocess_study(*request, least, max_clips=8).video_status == ("ok",)
+        return
+    with pytest.raises(
+        NoUsableVideoError, match=r"LOW_FRAME_RATE: the header states \d+ frames per second, under min_fr"
+    ):
+        preprocess_study(*request, least, max_clips=8)

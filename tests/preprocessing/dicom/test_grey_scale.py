@@ -93,8 +93,8 @@ def test_samples_in_the_upper_bits(
 
 def test_the_scale_does_not_depend_on_the_clips(dicom: Dicom, grey: NDArray[np.uint8]) -> None:
     fading = np.array([frame.astype(np.uint16) * (index + 1) for index, frame in enumerate(grey)])
-    whole = video_clips(dicom(fading), ClipOptions(num_clips=2, mask="none"))
-    one = video_clips(dicom(fading), ClipOptions(num_clips=2, clip_length=1, mask="none"))
+    whole = video_clips(dicom(fading), ClipOptions(num_clips=2, framing="whole"))
+    one = video_clips(dicom(fading), ClipOptions(num_clips=2, clip_length=1, framing="whole"))
     np.testing.assert_array_equal(one[0, 0], whole[0, 0])
 
 
@@ -103,4 +103,4 @@ def test_what_comes_out_nearly_black_is_refused(largest: int, dicom: Dicom, grey
     dark = (grey.astype(int) * largest // int(grey.max())).astype(np.uint8)
     for pixels in (dark, dark.astype(np.uint16), np.repeat(dark[..., None], 3, axis=-1)):
         with pytest.raises(VideoError, match=r"^NEARLY_BLACK: the frames are nearly black: their brightest level is"):
-            video_clips(dicom(pixels), ClipOptions(mask="none"))
+            video_clips(dicom(pixels), ClipOptions(framing="whole"))

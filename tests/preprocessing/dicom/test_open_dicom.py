@@ -11,7 +11,7 @@ from pydicom.uid import UID, JPEGBaseline8Bit, RLELossless
 from panecho_preprocessing import ClipOptions, VideoError, video_clips
 from support.reading import cine_of, frames_of, with_transfer_syntax, without_transfer_syntax
 
-FIRST_AND_LAST = ClipOptions(mask="none", num_clips=2, clip_length=4)  # of 30 frames: 0 to 3 and 26 to 29
+FIRST_AND_LAST = ClipOptions(framing="whole", num_clips=2, clip_length=4)  # of 30 frames: 0 to 3 and 26 to 29
 SAMPLED = {*range(4), *range(26, 30)}
 OTHERS = [index for index in range(30) if index not in SAMPLED]
 
@@ -34,7 +34,7 @@ def test_only_the_jpeg_frames_that_are_sampled_are_decoded(sonosite: bytes) -> N
     spoilt = spoil_fragments(sonosite, OTHERS)
     np.testing.assert_array_equal(video_clips(spoilt, FIRST_AND_LAST), video_clips(sonosite, FIRST_AND_LAST))
     with pytest.raises(VideoError, match=r"^CORRUPT_FRAME: frame 4: no JPEG stream"):
-        video_clips(spoilt, ClipOptions(mask="none"))
+        video_clips(spoilt, ClipOptions(framing="whole"))
 
 
 def test_to_find_the_sector_eight_frames_of_the_whole_cine_are_decoded_too(sonosite: bytes) -> None:
@@ -58,7 +58,7 @@ def test_only_the_rle_frames_that_are_sampled_are_decoded(
     spoilt = spoil_fragments(data, OTHERS)
     np.testing.assert_array_equal(video_clips(spoilt, FIRST_AND_LAST), video_clips(data, FIRST_AND_LAST))
     with pytest.raises(VideoError, match=r"^CORRUPT_FRAME: frame 4: the RLE frame has 15 segments$"):
-        video_clips(spoilt, ClipOptions(mask="none"))
+        video_clips(spoilt, ClipOptions(framing="whole"))
 
 
 def test_only_the_uncompressed_frames_that_are_sampled_are_read(

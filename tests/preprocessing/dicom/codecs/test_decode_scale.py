@@ -66,7 +66,10 @@ def test_other_encodings_are_decoded_in_full(dicom: Callable[..., bytes], bgr: N
 
 def test_the_whole_frame_is_decoded_in_full(enlarged: Callable[..., bytes]) -> None:
     data = enlarged(3.2)
-    full, reduced = ClipOptions(num_clips=1, mask="none"), ClipOptions(num_clips=1, mask="none", decode_scale="reduced")
+    full, reduced = (
+        ClipOptions(num_clips=1, framing="whole"),
+        ClipOptions(num_clips=1, framing="whole", decode_scale="reduced"),
+    )
     np.testing.assert_array_equal(video_clips(data, reduced), video_clips(data, full))
 
 

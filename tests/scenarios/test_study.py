@@ -61,7 +61,10 @@ def test_equals_the_same_steps_as_plain_python(
     assert_same(outputs, as_plain_python(model, repository, files, ClipOptions()))
     assert outputs["clip_logits"].shape == (8, 58)
     assert outputs["clip_video"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
-    assert outputs["video_status"].tolist() == [b"ok", b"ok"]
+    assert [status.partition(b":")[0] for status in outputs["video_status"].tolist()] == [
+        b"ok",
+        b"ok",
+    ]  # GE: a slow one
 
 
 def test_equals_plain_python_with_parameters(client: Client, model: PanEchoModel, repository: Path, cine: Path) -> None:

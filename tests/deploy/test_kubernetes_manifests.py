@@ -19,8 +19,11 @@ ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
 OVERLAYS = ("cpu", "gpu", "autoscale", "autoscale-keda")
 SERVER = {"app.kubernetes.io/name": "panecho", "app.kubernetes.io/component": "server"}
-METRIC = "panecho_queue_seconds_per_request"
-RECORDED = "panecho:queue_seconds_per_request:rate2m"
+RECORDED = {
+    "panecho_queue_seconds_per_request": "panecho:queue_seconds_per_request:rate2m",
+    "panecho_waiting_requests": "panecho:waiting_requests:avg2m",
+}
+"""What autoscalers read, by the name that prometheus-adapter gives it."""
 VERSION = tomllib.loads((ROOT / "client/pyproject.toml").read_text())["project"]["version"]
 
 
@@ -247,24 +250,24 @@ def test_the_archive_is_shared_out_whole(rendered: dict[str, list[KubernetesObje
     assert spec["podReplacementPolicy"] == "Failed"
 
 
-def test_autoscalers_read_a_metric_that_is_there(rendered: dict[str, list[KubernetesObject]]) -> None:
+def test_autoscalers_read_metrics_that_are_there(rendered: dict[str, list[KubernetesObject]]) -> None:
     (autoscaler,) = of_kind(rendered["overlays/autoscale"], "HorizontalPodAutoscaler")
-    (metric,) = autoscaler["spec"]["metrics"]
-    assert metric["pods"]["metric"]["name"] == METRIC
+    metrics = [metric["pods"] for metric in autoscaler["spec"]["metrics"]]
+    assert [metric["metric"]["name"] for metric in metrics] == list(RECORDED)
     adapter = yaml.safe_load((KUBERNETES / "monitoring/prometheus-adapter-values.yaml").read_text())
-    (rule,) = (rule for rule in adapter["rules"]["custom"] if rule["name"]["as"] == METRIC)
     (monitored,) = of_kind(rendered["monitoring"], "PrometheusRule")
-    recorded = [rule.get("record") for group in monitored["spec"]["groups"] for rule in group["rules"]]
-    assert RECORDED in recorded
-    assert rule["seriesQuery"].startswith(f"{RECORDED}{{")
+    recorded = {rule.get("record") for group in monitored["spec"]["groups"] for rule in group["rules"]}
+    series = {rule["name"]["as"]: rule["seriesQuery"].partition("{")[0] for rule in adapter["rules"]["custom"]}
+    assert series == RECORDED
+    assert set(series.values()) <= recorded
     (scaled,) = of_kind(rendered["overlays/autoscale-keda"], "ScaledObject")
-    (trigger,) = scaled["spec"]["triggers"]
-    assert trigger["metadata"]["query"] == f'sum(max by (pod) ({RECORDED}{{namespace="panecho"}}))'
-    assert trigger["metricType"] == metric["pods"]["target"]["type"] == "AverageValue"
-    assert float(trigger["metadata"]["threshold"]) == float(metric["pods"]["target"]["averageValue"])
-    for overlay in ("autoscale", "autoscale-keda"):
-        (deployment,) = of_kind(rendered[f"overlays/{overlay}"], "Deployment")
-        assert "replicas" not in deployment["spec"]  # applying again would undo what the autoscaler did
+    assert [trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]] == [
+        'sum(max by (pod) (panecho:queue_seconds_per_request:rate2m{namespace="panecho"}))',
+        'sum(panecho:waiting_requests:avg2m{namespace="panecho"})',
+    ]
+    for trigger, metric in zip(scaled["spec"]["triggers"], metrics, strict=True):
+        assert trigger["metricType"] == metric["target"]["type"] == "AverageValue"
+        assert float(trigger["metadata"]["threshold"]) == float(metric["target"]["averageValue"])
     behavior = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior == autoscaler["spec"]["behavior"]
 

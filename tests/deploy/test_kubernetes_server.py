@@ -7,6 +7,7 @@ from kubernetes_objects import render
 
 from panecho_client import ClipOptions, Connection, PanEcho, Retry
 from panecho_server import ServerSettings
+from support.monitoring import exported, series
 from support.serve import running_server
 
 ROOT = Path(__file__).parents[2]
@@ -37,4 +38,10 @@ def test_requests_outlive_their_connection(cold_repository: Path, cine: Path, tm
             studies = [
                 panecho.predict_study(cine, tasks=["EF"], clip_options=ClipOptions(num_clips=1)) for _ in range(3)
             ]
+        summaries = {
+            dict(labels)["quantile"]: value
+            for (name, labels), value in series(exported(server)).items()
+            if name == "nv_inference_request_summary_us" and dict(labels)["model"] == "panecho"
+        }
+    assert 0 < summaries["0.5"] <= summaries["0.95"] <= summaries["0.99"]  # microseconds; what the dashboard shows
     assert studies[0]["EF"].value == pytest.approx(studies[2]["EF"].value, abs=1e-4)

@@ -1,5 +1,6 @@
 """The rules of Prometheus: valid, tested one by one, explained, and told when they are broken."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ VALIDATE = ROOT / "scripts/validate/prometheus"
 KUBERNETES = ROOT / "deploy/kubernetes/monitoring"
 RULE_FILES = [*sorted((PROMETHEUS / "rules").glob("*.yml")), KUBERNETES / "rules.yml"]
 ALERTS = [rule for rule in rules(*RULE_FILES) if "alert" in rule]
+PUBLISHED = "https://panecho.example.org/operate/monitoring.html"
 NO_FAULT_OF_THE_FILE = {
     "NOT_A_VIDEO",
     "NOT_ULTRASOUND",
@@ -97,8 +99,8 @@ def test_each_alert_says_what_to_do(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in {"critical", "warning", "info"}
     assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
     page, _, anchor = alert["annotations"]["runbook_url"].partition("#")
-    assert page == "docs/operate/monitoring.md"
-    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.MULTILINE)
+    assert page == PUBLISHED
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs/operate/monitoring.md").read_text(), re.MULTILINE)
     assert alert["alert"] in headings
     assert anchor == alert["alert"].lower()
 
@@ -124,8 +126,36 @@ def test_every_status_is_either_a_fault_or_none() -> None:
     assert faults | NO_FAULT_OF_THE_FILE == set(VideoErrorCode)
 
 
+def test_runbooks_are_at_ones_own_address() -> None:
+    own = "https://docs.example.net/triton/monitoring.html"
+    environment = os.environ | {"RUNBOOKS": own}
+    rendered = subprocess.run([KUBERNETES / "render"], env=environment, capture_output=True, text=True, check=True)
+    assert PUBLISHED not in rendered.stdout
+    assert rendered.stdout.count(f"runbook_url: {own}#") == len(ALERTS) - 2  # those of readiness.yml are not there
+
+
 def test_the_autoscaler_reads_what_is_recorded() -> None:
     values = yaml.safe_load((KUBERNETES / "prometheus-adapter-values.yaml").read_text())
-    (rule,) = values["rules"]["custom"]
-    assert rule["name"]["as"] == "panecho_queue_seconds_per_request"
-    assert metric_names(rule["seriesQuery"]) <= {rule.get("record") for rule in rules(*RULE_FILES)}
+    names = {rule["name"]["as"]: rule for rule in values["rules"]["custom"]}
+    assert names.keys() == {"panecho_queue_seconds_per_request", "panecho_waiting_requests"}
+    for rule in names.values():
+        assert metric_names(rule["seriesQuery"]) <= {rule.get("record") for rule in rules(*RULE_FILES)}
+    assert "default" not in values["rules"]  # other teams' rules stay
+
+
+def test_the_queries_of_keda_are_tested_on_the_shape_of_a_gpu_server() -> None:
+    scaled = yaml.safe_load((ROOT / "deploy/kubernetes/overlays/autoscale-keda/scaled-object.yaml").read_text())
+    queries = {trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]}
+    cases = yaml.safe_load((PROMETHEUS / "tests/gpu.yml").read_text())["tests"]
+    tested = {test["expr"] for case in cases for test in case["promql_expr_test"]}
+    assert queries <= tested
+
+
+def test_no_rule_joins_series_that_a_gpu_splits() -> None:
+    for rule in rules(*RULE_FILES):
+        inner = re.sub(r"\{[^}]*\}|\[\w+\]", "", rule["expr"])
+        for found in re.finditer(r"without \(([^)]*)\)\s*\(\s*(?:\w+\(\s*)?(nv_inference_\w+)", inner):
+            assert "gpu_uuid" in found[1], (rule, found[2])
+        assert len(re.findall(r"nv_inference_\w+", inner)) == len(
+            re.findall(r"without \(gpu_uuid[^)]*\)\s*\(\s*(?:\w+\(\s*)?nv_inference_\w+", inner)
+        ), rule

@@ -18,7 +18,7 @@ DASHBOARD = ROOT / "deploy/grafana/dashboards/panecho.json"
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 """Value by name and labels."""
 
-_METRIC = re.compile(r"\b(?:(?:nv|panecho|probe|kube)[a-z0-9_:]*|up|ALERTS)\b(?!\s*[=!(])")
+_METRIC = re.compile(r"\b(?:(?:nv|panecho|probe|kube|container)[a-z0-9_:]*|up|ALERTS)\b(?!\s*[=!(])")
 _SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _STRING = re.compile(r'"[^"]*"')

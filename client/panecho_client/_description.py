@@ -103,6 +103,7 @@ class Weights:
         sha256: Of the checkpoint file; None for stand-ins.
         stand_in: Whether the weights only stand in for trained ones: predictions then mean nothing clinically.
         licence: Licence, where it is known.
+        fine_tuned_from: What they were fine-tuned from, and its hash; None where they were not.
         notice: What everybody who reads a prediction must know.
         manifest: How they were exported; None where the server does not say.
     """
@@ -112,6 +113,7 @@ class Weights:
     stand_in: bool
     licence: str | None
     notice: str | None
+    fine_tuned_from: str | None = None
     manifest: Manifest | None = field(default=None, hash=False)
 
 
@@ -167,6 +169,7 @@ def _weights(entry: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> We
         stand_in=entry["stand_in"],
         licence=entry["licence"],
         notice=entry["notice"],
+        fine_tuned_from=entry.get("fine_tuned_from"),
         manifest=None if manifest is None else _manifest(manifest),
     )
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import CycloptsError, Parameter, Token, convert, validators
 
-from panecho_model.constants import CLIP_LENGTH, MAX_CLIP_LENGTH, Precision
+from panecho_model.constants import MAX_CLIP_LENGTH, Precision
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from panecho_export.variant import Variant
+    from panecho_model.checkpoint_record import CheckpointRecord
+    from panecho_model.tasks import Task
 
 Part = Literal["study", "backbone", "image_encoder"]
 DEFAULT_REPOSITORY = Path("build/model_repository")
@@ -34,7 +36,7 @@ def export(  # noqa: PLR0913 - one argument per option
     model_repository: Path = DEFAULT_REPOSITORY,
     tasks: Annotated[tuple[str, ...] | None, Names] = None,
     parts: Annotated[tuple[Part, ...], Names] = ("study", "image_encoder"),
-    clip_length: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=MAX_CLIP_LENGTH))] = CLIP_LENGTH,
+    clip_length: Annotated[int | None, Parameter(validator=validators.Number(gte=1, lte=MAX_CLIP_LENGTH))] = None,
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
     validate: tuple[Path, ...] = (),
     accept_licence: bool = False,
@@ -48,14 +50,15 @@ def export(  # noqa: PLR0913 - one argument per option
     Exit status: 0 done; 1 error; 2 wrong usage.
 
     Args:
-        checkpoint: Checkpoint in PanEcho's released format, such as panecho.pt.
+        checkpoint: Checkpoint in PanEcho's released format, such as panecho.pt, or of a run of `panecho train`, such as
+            RUN/best, which carries its tasks.
         released: Use the released weights, fetched once into the cache (CC BY-NC-SA 4.0).
         stand_in: Seed of stand-in weights, instead of a checkpoint. Their predictions mean nothing.
         model_repository: Repository to make servable; created if it does not exist.
         tasks: Tasks to serve, such as EF,AVStenosis. Default: all.
         parts: What to serve: study (tasks of a study), backbone (no heads: embeddings of videos), image_encoder
             (embeddings of frames).
-        clip_length: Frames of a clip if a request does not say.
+        clip_length: Frames of a clip if a request does not say. Default: those that the checkpoint was trained with.
         precision: Precision of the backbone; auto is bf16 if this machine computes it in hardware, else fp32.
         validate: Real file to compare the exported model on, in addition to generated clips; may be repeated.
         accept_licence: Accept the licence of the released weights, the first time; or set PANECHO_ACCEPT_LICENCE=1.
@@ -75,22 +78,44 @@ def export(  # noqa: PLR0913 - one argument per option
     from panecho_export.errors import ExportError
     from panecho_export.variant import Variant
     from panecho_model.errors import ModelError
-    from panecho_model.tasks import TASKS, find_tasks
+    from panecho_model.tasks import find_tasks
 
     try:
         if released:
             checkpoint = _fetched(released_url, sha256, console, accept_licence=accept_licence)
+        record = _record(checkpoint)
         variant = Variant(
-            tasks=TASKS if tasks is None else find_tasks(tasks),
+            tasks=_all_tasks(record, parts) if tasks is None else find_tasks(tasks, record.tasks),
             parts=parts,
-            clip_length=clip_length,
+            clip_length=clip_length or record.clip_length,
             precision=_chosen(precision, parts, console),
             validation_files=validate,
         )
         _export(checkpoint, stand_in or 0, model_repository, variant, console)
     except (ExportError, ModelError) as error:
         raise SystemExit(str(error)) from error
+    _tell_clip_options(record, console)
     console.print(f"Next: panecho serve --model-repository {model_repository}")
+
+
+def _record(checkpoint: Path | None) -> "CheckpointRecord":
+    from panecho_model.checkpoint_files import read_checkpoint
+    from panecho_model.checkpoint_record import CheckpointRecord
+
+    return CheckpointRecord() if checkpoint is None else read_checkpoint(checkpoint)[1]
+
+
+def _all_tasks(record: "CheckpointRecord", parts: tuple[Part, ...]) -> "tuple[Task, ...]":
+    from panecho_model.tasks import TASKS
+
+    return record.tasks if "study" in parts else TASKS
+
+
+def _tell_clip_options(record: "CheckpointRecord", console: "Console") -> None:
+    """Say which options the model was trained with that a request has to name."""
+    if record.clip_options:
+        options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in record.clip_options.items())
+        console.print(f"The model was trained with other clips than the default: predict with {options}.")
 
 
 def _fetched(url: str | None, sha256: str | None, console: "Console", *, accept_licence: bool) -> Path:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,9 +19,10 @@ from panecho_export.validation import compare, require_parity, validation_clips
 from panecho_export.variant import Variant
 from panecho_model.architecture import ImageEncoder, PanEchoModel, WithoutHeads
 from panecho_model.checkpoint import load_model
-from panecho_model.checkpoint_files import read_tensors
+from panecho_model.checkpoint_files import read_checkpoint
+from panecho_model.errors import CheckpointError
 from panecho_model.stand_in import stand_in_weights, with_training_means
-from panecho_model.tasks import TASKS
+from panecho_model.tasks import TASKS, Task
 from panecho_model.weights_identity import WeightsIdentity, checkpoint_identity, stand_in_identity
 
 MODEL_FILE = Path("1/model.pt")
@@ -45,9 +47,20 @@ def copy_repository(target: Path, models: Sequence[str] = MODELS) -> None:
 
 
 def export_weights(
-    tensors: dict[str, Tensor], identity: WeightsIdentity, target: Path, variant: Variant = DEFAULT
+    tensors: dict[str, Tensor],
+    identity: WeightsIdentity,
+    target: Path,
+    variant: Variant = DEFAULT,
+    checkpoint_tasks: Sequence[Task] = TASKS,
 ) -> ExportManifest:
     """Make ``target`` servable with ``tensors``, given under their released names.
+
+    Args:
+        tensors: All of a checkpoint's.
+        identity: Whose they are.
+        target: Repository.
+        variant: What is exported of them.
+        checkpoint_tasks: All tasks that they have heads of.
 
     Returns:
         What was written.
@@ -58,7 +71,7 @@ def export_weights(
     """
     _require_no_other_models(target, variant.models)
     clips = validation_clips(variant.validation_files, variant.clip_length)
-    model = load_model(tensors, variant.heads or TASKS)
+    model = load_model(tensors, variant.heads or checkpoint_tasks, checkpoint_tasks)
     modules: dict[str, torch.jit.ScriptModule] = {}
     if "image_encoder" in variant.parts:
         modules["image_encoder"], parity = _image_encoder(model, clips)
@@ -124,8 +137,18 @@ def _write(
 
 
 def export_checkpoint(checkpoint: Path, target: Path, variant: Variant = DEFAULT) -> ExportManifest:
-    """Make ``target`` servable from a checkpoint file in the released format; see ``export_weights``."""
-    return export_weights(read_tensors(checkpoint), checkpoint_identity(checkpoint), target, variant)
+    """Make ``target`` servable from a checkpoint file in the released format; see ``export_weights``.
+
+    Raises:
+        CheckpointError: As ``read_checkpoint``; or the checkpoint has another encoder than the one that is served.
+    """
+    tensors, record = read_checkpoint(checkpoint)
+    if record.served:
+        raise CheckpointError(f"{checkpoint} cannot be served: {record.served}. Compare it with `panecho train` alone.")
+    identity = checkpoint_identity(checkpoint, record)
+    if variant.tasks == TASKS and "study" in variant.parts:
+        variant = replace(variant, tasks=record.tasks)
+    return export_weights(tensors, identity, target, variant, record.tasks)
 
 
 def export_stand_in(seed: int, target: Path, variant: Variant = DEFAULT) -> ExportManifest:

@@ -104,5 +104,10 @@ def require_parity(parity: ExportParity, heads: Sequence[Task], precision: Preci
 
 
 def allowed_difference(task: Task, bounds: Bounds) -> float:
-    """Return the largest difference of what ``task`` reports that ``bounds`` allow, in the task's unit."""
-    return bounds.probability if task.training_mean is None else bounds.regression * abs(task.training_mean)
+    """Return the largest difference of what ``task`` reports that ``bounds`` allow, in the task's unit.
+
+    It is in proportion to the training mean, or to the training labels' deviation where the mean is about 0.
+    """
+    if task.kind != "regression":
+        return bounds.probability
+    return bounds.regression * max(abs(task.training_mean or 0), task.training_deviation or 0)

@@ -15,12 +15,13 @@ from panecho_local.backbone import Backbone
 from panecho_local.pipeline import Pipeline
 from panecho_model.architecture import ImageEncoder
 from panecho_model.checkpoint import load_model
-from panecho_model.checkpoint_files import read_tensors
-from panecho_model.constants import CLIP_LENGTH, MAX_CLIPS, MAX_FRAMES, Precision
+from panecho_model.checkpoint_files import read_checkpoint
+from panecho_model.checkpoint_record import CheckpointRecord
+from panecho_model.constants import MAX_CLIPS, MAX_FRAMES, Precision
 from panecho_model.errors import InputError
 from panecho_model.released_file import fetch_released
 from panecho_model.stand_in import stand_in_weights, with_training_means
-from panecho_model.tasks import TASKS, Task, find_tasks
+from panecho_model.tasks import Task, find_tasks
 from panecho_model.weights_identity import WeightsIdentity, checkpoint_identity, stand_in_identity
 from panecho_postprocessing.aggregation import heads_of
 from panecho_preprocessing import available_cores
@@ -47,28 +48,33 @@ def load_pipeline(
         InputError: Both ``checkpoint`` and ``stand_in`` are given, or there is no such device.
         ModelError: The checkpoint cannot be read or fetched, does not fit, or a task is unknown.
     """
-    chosen = TASKS if tasks is None else find_tasks(list(tasks))
-    tensors, identity = _weights(checkpoint, stand_in)
+    tensors, identity, record = _weights(checkpoint, stand_in)
+    chosen = record.tasks if tasks is None else find_tasks(list(tasks), record.tasks)
     place = _device(device)
     kind: Precision = precision or (best_precision().precision if device is None or place.type != "cpu" else "fp32")
-    model = load_model(tensors, chosen)
+    model = load_model(tensors, chosen, record.tasks)
     return Pipeline(
         backbone=Backbone(script(convert(model, kind)), place, MAX_CLIPS),
         image_encoder=Backbone(ImageEncoder(model), place, MAX_FRAMES),
         heads=heads_of(json.loads(tasks_json(chosen))),
         description=_description(identity, chosen, kind),
-        clip_length=CLIP_LENGTH,
+        clip_length=record.clip_length,
         threads=available_cores(),
     )
 
 
-def _weights(checkpoint: str | Path | None, stand_in: int | None) -> tuple[dict[str, Tensor], WeightsIdentity]:
+def _weights(
+    checkpoint: str | Path | None, stand_in: int | None
+) -> tuple[dict[str, Tensor], WeightsIdentity, CheckpointRecord]:
     if checkpoint is not None and stand_in is not None:
         raise InputError("checkpoint and stand_in are both given; choose one: real weights or stand-ins.")
     if stand_in is not None:
-        return with_training_means(stand_in_weights(stand_in)), stand_in_identity(stand_in)
+        return with_training_means(stand_in_weights(stand_in)), stand_in_identity(stand_in), CheckpointRecord()
     path = fetch_released() if checkpoint is None else Path(checkpoint)
-    return read_tensors(path), checkpoint_identity(path)
+    tensors, record = read_checkpoint(path)
+    if record.served:
+        raise InputError(f"{path} cannot be used here: {record.served}.")
+    return tensors, checkpoint_identity(path, record), record
 
 
 def _device(device: str | torch.device | None) -> torch.device:

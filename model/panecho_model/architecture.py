@@ -7,7 +7,8 @@ uint8 frames is part of the model, so that a quarter of the bytes crosses the wi
 
 import math
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import timm
 import torch
@@ -18,16 +19,39 @@ from panecho_model.constants import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     IMAGES_PER_PASS,
-    TRANSFORMER_FEEDFORWARD,
     TRANSFORMER_HEADS,
     TRANSFORMER_LAYERS,
 )
 from panecho_model.tasks import TASKS, Task, logits_size
 
 
-def position_rates() -> Tensor:
+@dataclass(frozen=True, kw_only=True)
+class EncoderShape:
+    """What may differ from the published encoder of clips in a training; only the published one is served.
+
+    Attributes:
+        image_encoder: timm's name of a ConvNeXt.
+        layers: Layers of the Transformer.
+        attention_heads: Heads of its attention.
+        feedforward: Width of its feed-forward; None for that of the features.
+        mean: Of each channel, from 0 to 1, that is subtracted.
+        std: By which each channel is then divided.
+    """
+
+    image_encoder: str = "convnext_tiny"
+    layers: int = TRANSFORMER_LAYERS
+    attention_heads: int = TRANSFORMER_HEADS
+    feedforward: int | None = None
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+PUBLISHED_SHAPE = EncoderShape()
+
+
+def position_rates(features: int = FEATURES) -> Tensor:
     """Return the angular rate of each sin/cos pair of positions, FP32 [384] (Vaswani et al., 2017)."""
-    return torch.exp(torch.arange(0, FEATURES, 2, dtype=torch.float32) * (-math.log(10000.0) / FEATURES))
+    return torch.exp(torch.arange(0, features, 2, dtype=torch.float32) * (-math.log(10000.0) / features))
 
 
 def frame_positions(clip_length: int, rates: Tensor) -> Tensor:
@@ -36,10 +60,10 @@ def frame_positions(clip_length: int, rates: Tensor) -> Tensor:
     return torch.stack((torch.sin(angles), torch.cos(angles)), dim=2).flatten(1)
 
 
-def normalisation() -> tuple[Tensor, Tensor]:
+def normalisation(shape: EncoderShape = PUBLISHED_SHAPE) -> tuple[Tensor, Tensor]:
     """Return the scale and shift, FP32 [3] each, that take a channel's 0 to 255 to what the image encoder reads."""
-    scale = 1 / (255 * torch.tensor(IMAGENET_STD))
-    return scale, -255 * torch.tensor(IMAGENET_MEAN) * scale
+    scale = 1 / (255 * torch.tensor(shape.std))
+    return scale, -255 * torch.tensor(shape.mean) * scale
 
 
 def channel_planes(clips: Tensor) -> Tensor:
@@ -55,8 +79,13 @@ def channel_planes(clips: Tensor) -> Tensor:
 class ClipEncoder(nn.Module):
     """Clips to clip embeddings: ConvNeXt-Tiny per image, Transformer over the images, mean.
 
+    Args:
+        shape: What differs from the published encoder.
+        image: Image encoder to use instead of timm's of that name.
+
     Attributes:
         images_per_pass: Images that the image encoder takes at once; bounds the memory of a large batch.
+        features: Width of the embedding.
     """
 
     images_per_pass: Final[int] = IMAGES_PER_PASS
@@ -64,17 +93,18 @@ class ClipEncoder(nn.Module):
     shift: Tensor
     rates: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, shape: EncoderShape = PUBLISHED_SHAPE, image: nn.Module | None = None) -> None:
         super().__init__()
-        self.image = timm.create_model("convnext_tiny", pretrained=False, num_classes=0)
-        layer = nn.TransformerEncoderLayer(
-            FEATURES, TRANSFORMER_HEADS, TRANSFORMER_FEEDFORWARD, dropout=0.0, batch_first=True
-        )
-        self.transformer = nn.TransformerEncoder(layer, TRANSFORMER_LAYERS, enable_nested_tensor=False)
-        scale, shift = normalisation()
+        encoder: Any = image or timm.create_model(shape.image_encoder, pretrained=False, num_classes=0)
+        self.image: nn.Module = encoder
+        self.features = int(encoder.num_features)
+        width = shape.feedforward or self.features
+        layer = nn.TransformerEncoderLayer(self.features, shape.attention_heads, width, dropout=0.0, batch_first=True)
+        self.transformer = nn.TransformerEncoder(layer, shape.layers, enable_nested_tensor=False)
+        scale, shift = normalisation(shape)
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
-        self.register_buffer("rates", position_rates(), persistent=False)
+        self.register_buffer("rates", position_rates(self.features), persistent=False)
 
     def per_plane(self, values: Tensor, clips: int, clip_length: int) -> Tensor:
         """Return a value per channel, [3], as a value per plane of ``channel_planes``, [K * T, 3, 1, 1]."""

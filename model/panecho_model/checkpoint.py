@@ -4,7 +4,7 @@ Loading is strict: every tensor is used, none is missing, and a shape that diffe
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,10 @@ _TIMM_TO_TORCHVISION = (
     (r"stem\.(\d)\.", r"features.0.\1."),
     (r"head\.norm\.", "classifier.0."),
     (r"stages\.(\d)\.downsample\.", lambda m: f"features.{2 * int(m[1])}."),
-    (r"stages\.(\d)\.blocks\.(\d)\.", lambda m: f"features.{2 * int(m[1]) + 1}.{m[2]}."),
+    (r"stages\.(\d)\.blocks\.(\d+)\.", lambda m: f"features.{2 * int(m[1]) + 1}.{m[2]}."),
     (r"gamma$", "layer_scale"),
     (r"conv_dw\.", "block.0."),
-    (r"(\.\d)\.norm\.", r"\1.block.2."),
+    (r"(\.\d+)\.norm\.", r"\1.block.2."),
     (r"mlp\.fc1\.", "block.3."),
     (r"mlp\.fc2\.", "block.5."),
 )
@@ -45,21 +45,26 @@ def released_shape(name: str, tensor: Tensor) -> tuple[int, ...]:
     return (*shape, 1, 1) if name.endswith("layer_scale") else shape
 
 
-def released_layout() -> dict[str, tuple[int, ...]]:
-    """Return the name and shape of every tensor of a released checkpoint, as this architecture needs them."""
+def released_layout(tasks: Iterable[Task] = TASKS) -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of every tensor of a checkpoint of ``tasks``, as this architecture needs them."""
     with torch.device("meta"):
         model = PanEchoModel()
     names = {released_name(f"encoder.{name}"): tensor for name, tensor in model.encoder.state_dict().items()}
     layout = {name: released_shape(name, tensor) for name, tensor in names.items()}
-    for task in TASKS:
+    for task in tasks:
         layout[f"{task.key}_head.1.weight"] = (task.size, model.heads.in_features)
         layout[f"{task.key}_head.1.bias"] = (task.size,)
     return layout
 
 
-def check_layout(weights: dict[str, Tensor]) -> None:
-    """Raise CheckpointError naming every tensor that is missing, of another shape or unknown."""
-    layout = released_layout()
+def check_layout(weights: dict[str, Tensor], tasks: Iterable[Task] = TASKS) -> None:
+    """Raise CheckpointError naming every tensor that is missing, of another shape or unknown.
+
+    Args:
+        weights: Under their released names.
+        tasks: All tasks of the checkpoint.
+    """
+    layout = released_layout(tasks)
     faults = [f"{name} is missing, shape {shape}" for name, shape in layout.items() if name not in weights]
     for name, tensor in weights.items():
         shape = tuple(tensor.shape)
@@ -84,17 +89,20 @@ def _concatenated_heads(weights: dict[str, Tensor], tasks: Sequence[Task], kind:
     return torch.cat([weights[f"{task.key}_head.1.{kind}"] for task in tasks])
 
 
-def load_model(weights: dict[str, Tensor], tasks: Sequence[Task] = TASKS) -> PanEchoModel:
+def load_model(
+    weights: dict[str, Tensor], tasks: Sequence[Task] = TASKS, checkpoint_tasks: Sequence[Task] = TASKS
+) -> PanEchoModel:
     """Return PanEcho in evaluation mode with ``weights``, given under their released names.
 
     Args:
-        weights: The whole release's, whatever the tasks.
-        tasks: Those whose heads the model gets, in the order of ``TASKS``.
+        weights: The whole checkpoint's, whatever the tasks.
+        tasks: Those whose heads the model gets, in their order.
+        checkpoint_tasks: All tasks of the checkpoint; the release's without.
 
     Raises:
         CheckpointError: A tensor is missing, unknown or of another shape; the message names it.
     """
-    check_layout(weights)
+    check_layout(weights, checkpoint_tasks)
     with torch.device("meta"):
         names = list(PanEchoModel().encoder.state_dict())
     model = PanEchoModel(tasks).eval().requires_grad_(requires_grad=False)

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from panecho_model.checkpoint_record import RECORD, CheckpointRecord, checkpoint_path
 from panecho_model.errors import CheckpointError
 
 ADVICE = "Give the path of PanEcho's released checkpoint (panecho.pt)."
@@ -32,12 +33,26 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: The file is missing, is something else than a checkpoint of tensors alone, or is cut off.
     """
+    return read_checkpoint(path)[0]
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], CheckpointRecord]:
+    """Return the tensors of a checkpoint file by their released names, on the CPU, and its record.
+
+    A file without a record is a release. ``RUN/best`` names ``RUN/best.pt``.
+
+    Raises:
+        CheckpointError: As ``read_tensors``; or the record is damaged.
+    """
+    path = checkpoint_path(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file. {ADVICE}")
     _require_checkpoint(path)
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     tensors = _unwrapped(content, path)
-    return {PREFIX.sub("", name, count=1) if PREFIX.match(name) else name: value for name, value in tensors.items()}
+    record = content.get(RECORD) if isinstance(content, dict) else None
+    named = {PREFIX.sub("", name, count=1) if PREFIX.match(name) else name: value for name, value in tensors.items()}
+    return named, CheckpointRecord.from_json(record) if isinstance(record, str) else CheckpointRecord()
 
 
 def _require_checkpoint(path: Path) -> None:

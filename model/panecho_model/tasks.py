@@ -37,6 +37,7 @@ class Task:
         classes: Class names in released order; for a binary head, the two labels 0 and 1; empty for regression.
         inverted: Whether a binary head's probability is reported as 1 - sigmoid.
         training_mean: Mean of the training labels: the released bias of a regression head before training.
+        training_deviation: Their standard deviation, where it is known: not of the released tasks.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Task:
     classes: tuple[str, ...] = ()
     inverted: bool = False
     training_mean: float | None = None
+    training_deviation: float | None = None
 
     @property
     def size(self) -> int:
@@ -60,7 +62,10 @@ class Task:
 
     def describe(self) -> dict[str, object]:
         """Return the task as it stands in ``tasks.json`` and in the model's metadata."""
-        return asdict(self) | {"classes": list(self.classes), "positive_class": self.positive_class}
+        described = asdict(self) | {"classes": list(self.classes), "positive_class": self.positive_class}
+        if self.training_deviation is None:
+            del described["training_deviation"]
+        return described
 
 
 def _regression(key: str, group: str, description: str, unit: str | None, training_mean: float) -> Task:
@@ -163,19 +168,23 @@ def logits_size(tasks: Iterable[Task] = TASKS) -> int:
     return sum(task.size for task in tasks)
 
 
-def find_tasks(keys: Sequence[str]) -> tuple[Task, ...]:
-    """Return the tasks of the given keys, in released order.
+def find_tasks(keys: Sequence[str], tasks: Sequence[Task] = TASKS) -> tuple[Task, ...]:
+    """Return the tasks of the given keys, in the order of ``tasks``.
+
+    Args:
+        keys: Names of tasks.
+        tasks: Those of a checkpoint; the release's without.
 
     Raises:
-        TaskError: A key is not one of the release's, or no key is given.
+        TaskError: A key is not one of theirs, or no key is given.
     """
-    known = [task.key for task in TASKS]
+    known = [task.key for task in tasks]
     for key in keys:
         if key not in known:
             close = difflib.get_close_matches(key.lower(), [name.lower() for name in known], cutoff=0.5)
             matches = [name for lowered in close for name in known if name.lower() == lowered]
             hint = f"did you mean {' or '.join(matches)}?" if matches else f"known: {', '.join(known)}."
-            raise TaskError(f"PanEcho has no task {key!r}; {hint}")
+            raise TaskError(f"{'PanEcho' if tasks is TASKS else 'the checkpoint'} has no task {key!r}; {hint}")
     if not keys:
         raise TaskError("no task was named; a repository without heads is `--parts backbone`.")
-    return tuple(task for task in TASKS if task.key in keys)
+    return tuple(task for task in tasks if task.key in keys)

@@ -1,6 +1,6 @@
 """Turns the files of an echocardiography study (DICOM cine, AVI, MP4, MPEG) into the clips that PanEcho takes."""
 
-from panecho_preprocessing.clips import video_clips
+from panecho_preprocessing.clips import clip_at, video_clips
 from panecho_preprocessing.constants import (
     CHANNEL_ORDER,
     CLIP_LENGTH,
@@ -49,6 +49,7 @@ __all__ = [
     "VideoError",
     "VideoErrorCode",
     "available_cores",
+    "clip_at",
     "preprocess_study",
     "threads_per_instance",
     "video_clips",

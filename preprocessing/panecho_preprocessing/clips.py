@@ -75,6 +75,44 @@ def video_clips(
         return sample_clips(cine, options, executor).clips
 
 
+def clip_at(
+    data: FileBytes, options: ClipOptions, place: float, *, border: bool = False, limits: Limits | None = None
+) -> NDArray[np.uint8]:
+    """Make one clip, from a chosen place of a file, as a training needs it; its frames are those of `video_clips`.
+
+    Args:
+        data: the whole file; it is not copied.
+        options: length, stride, rate and framing of the clip; `num_clips` is ignored.
+        place: where it starts, from 0 (the first frame) to just below 1 (the last start that fits).
+        border: keep the border of 16 pixels that the last crop takes away, so that a frame can be shifted.
+        limits: sizes above which the file is refused.
+
+    Returns:
+        uint8 [clip_length, 224, 224, C], 256 pixels a side with the border; C is 1 for grey frames, else 3 in
+        CHANNEL_ORDER.
+
+    Raises:
+        VideoError: as `video_clips`.
+    """
+    with quiet_pydicom(), opened(data, limits or Limits()) as cine:
+        _require_rate(cine.rate, options.min_frame_rate)
+        try:
+            return _clip_at(cine, cine.reader.count, options, place, border=border)
+        except WrongFrameCountError as wrong:
+            _require_cine(wrong.count)
+            return _clip_at(cine, wrong.count, options, place, border=border)
+
+
+def _clip_at(cine: Cine, count: int, options: ClipOptions, place: float, *, border: bool) -> NDArray[np.uint8]:
+    seconds = None if cine.seconds is None else cine.seconds[:count]
+    (sampled,) = clip_frames(count, options, seconds, place)
+    _, images = _images(cine, count, np.unique(sampled).tolist(), options, None, border=border)
+    by_index = dict(images)
+    clip = np.stack([by_index[index] for index in sampled.tolist()])
+    _require_visible(clip[None])
+    return clip
+
+
 def pool(threads: int) -> "nullcontext[None] | ThreadPoolExecutor":
     """Return a context whose value is a pool of `threads` threads, or None for one thread."""
     return ThreadPoolExecutor(threads) if threads > 1 else nullcontext()
@@ -161,8 +199,14 @@ def _require_visible(clips: NDArray[np.uint8]) -> None:
         )
 
 
-def _images(
-    cine: Cine, count: int, sampled: list[int], options: ClipOptions, executor: Executor | None
+def _images(  # noqa: PLR0913 - what the two kinds of clips need
+    cine: Cine,
+    count: int,
+    sampled: list[int],
+    options: ClipOptions,
+    executor: Executor | None,
+    *,
+    border: bool = False,
 ) -> tuple[Framing, Iterator[tuple[int, Frame]]]:
     """Return the framing, and each sampled frame as the model sees it; none is decoded twice at full size."""
     policy = options.policy(is_prepared=cine.is_prepared)
@@ -174,9 +218,13 @@ def _images(
     if options.decode_scale == "reduced" and probe and framing.outline is None:
         reader, factor = _reduced(cine.reader, framing.box or _all_of(probe[0]))
     others = [index for index in sampled if index not in probe]
+    smaller = framing.reduced(factor)
+    apply, apply_smaller = (
+        (framing.apply_with_border, smaller.apply_with_border) if border else (framing.apply, smaller.apply)
+    )
     return framing, chain(
-        ((index, framing.apply(frame)) for index, frame in probe.items() if index in sampled),
-        zip(others, reader.map(framing.reduced(factor).apply, others, executor), strict=True),
+        ((index, apply(frame)) for index, frame in probe.items() if index in sampled),
+        zip(others, reader.map(apply_smaller, others, executor), strict=True),
     )
 
 

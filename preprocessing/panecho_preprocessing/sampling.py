@@ -31,15 +31,22 @@ def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
         >>> clip_starts(65, ClipOptions(num_clips=4))
         array([ 0, 16, 33, 49])
     """
-    span = (options.clip_length - 1) * options.frame_stride + 1
-    last_start = max(0, frame_count - span)
+    last_start = _last_start(frame_count, options)
     if options.num_clips == 1:
         return np.array([last_start // 2], dtype=np.int64)
     return np.linspace(0, last_start, options.num_clips).round().astype(np.int64)
 
 
+def _last_start(frame_count: int, options: ClipOptions) -> int:
+    return max(0, frame_count - (options.clip_length - 1) * options.frame_stride - 1)
+
+
+def _start_at(place: float, frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
+    return np.array([int(place * (_last_start(frame_count, options) + 1))], dtype=np.int64)
+
+
 def clip_frames(
-    frame_count: int, options: ClipOptions, seconds: NDArray[np.float64] | None = None
+    frame_count: int, options: ClipOptions, seconds: NDArray[np.float64] | None = None, place: float | None = None
 ) -> NDArray[np.int64]:
     """Return the index of every frame of every clip; a clip that runs past the end of the video repeats the last frame.
 
@@ -48,9 +55,10 @@ def clip_frames(
         options: number of clips, their length and stride, how many of the first frames count, and the rate to resample
             to, if any.
         seconds: when each frame was taken, ascending from 0; needed for a rate.
+        place: of a single clip: 0 starts it at the first frame, just below 1 at the last start that fits.
 
     Returns:
-        int64 [num_clips, clip_length].
+        int64 [num_clips, clip_length]; [1, clip_length] with a place.
 
     Raises:
         VideoError: NO_FRAME_RATE.
@@ -59,7 +67,8 @@ def clip_frames(
     seconds = None if seconds is None else seconds[:frame_count]
     frames = np.arange(frame_count) if options.frame_rate is None else resampled(seconds, options.frame_rate)
     steps = np.arange(options.clip_length) * options.frame_stride
-    indices = clip_starts(len(frames), options)[:, None] + steps
+    starts = clip_starts(len(frames), options) if place is None else _start_at(place, len(frames), options)
+    indices = starts[:, None] + steps
     taken: NDArray[np.int64] = frames[np.minimum(indices, len(frames) - 1)]
     return taken
 

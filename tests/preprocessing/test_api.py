@@ -26,6 +26,7 @@ def test_public_names_are_these() -> None:
         "VideoError",
         "VideoErrorCode",
         "available_cores",
+        "clip_at",
         "preprocess_study",
         "threads_per_instance",
         "video_clips",

@@ -13,11 +13,13 @@ from panecho_client._commands.console import HelpFormatter, exit_status
 from panecho_client._exceptions import PanEchoError
 
 REQUIREMENTS = {
+    "dataset": "panecho-triton[training]",
     "doctor": "panecho-triton",
     "evaluate": "panecho-triton[evaluation]",
     "export": "panecho-triton[export]",
     "models": "panecho-triton",
     "serve": "panecho-triton[server]",
+    "train": "panecho-triton[training]",
 }
 """What to install for the subcommands of other packages."""
 

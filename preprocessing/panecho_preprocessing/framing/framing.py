@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from panecho_preprocessing.constants import CROP, RESIZE
 from panecho_preprocessing.frames import Box, Frame
 from panecho_preprocessing.framing.published import find_outline, first_sample
-from panecho_preprocessing.framing.resize import resize_and_crop
+from panecho_preprocessing.framing.resize import BORDER, resize, resize_and_crop
 from panecho_preprocessing.framing.sector import find_sector
 from panecho_preprocessing.options import FramingPolicy
 
@@ -54,16 +54,23 @@ class Framing:
 
     def apply(self, frame: Frame) -> Frame:
         """Crop, resize and mask one frame; shapes as `resize_and_crop`."""
+        kept = self._kept(frame)
+        if self.mask is None:
+            return resize_and_crop(kept)
+        return _masked(resize_and_crop(kept, _around(self.mask)), self.mask)
+
+    def apply_with_border(self, frame: Frame) -> Frame:
+        """Do the same without the last crop: uint8 [256, 256, 1 or 3]; the mask goes on as it is at its edge."""
+        whole = resize(self._kept(frame))
+        return whole if self.mask is None else _masked(whole, np.pad(self.mask, BORDER, mode="edge"))
+
+    def _kept(self, frame: Frame) -> Frame:
+        """Return what is kept of a frame of its own size."""
         if self.is_grey:
             frame = first_sample(frame, is_rgb=self.is_rgb)
         if self.outline is not None:
             frame = np.asarray(cv2.bitwise_and(frame, frame, mask=self.outline), dtype=np.uint8)
-        if self.box is not None:
-            frame = _cut(frame, self.box)
-        if self.mask is None:
-            return resize_and_crop(frame)
-        seen = resize_and_crop(frame, _around(self.mask))
-        return np.asarray(cv2.bitwise_and(seen, seen, mask=self.mask), dtype=np.uint8).reshape(seen.shape)
+        return frame if self.box is None else _cut(frame, self.box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,10 @@ def _mask(found: _Found, policy: FramingPolicy, box: Box | None) -> tuple[NDArra
     inside = np.zeros(found.shape, np.bool_)
     _cut(inside, found.region)[:] = True
     return _prepared(inside, box), note
+
+
+def _masked(image: Frame, mask: NDArray[np.uint8]) -> Frame:
+    return np.asarray(cv2.bitwise_and(image, image, mask=mask), dtype=np.uint8).reshape(image.shape)
 
 
 def _cut(image: NDArray[_Pixel], box: Box) -> NDArray[_Pixel]:

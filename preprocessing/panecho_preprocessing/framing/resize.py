@@ -8,8 +8,8 @@ import numpy as np
 from panecho_preprocessing.constants import CHANNEL_ORDER, CROP, RESIZE
 from panecho_preprocessing.frames import Box, Frame
 
-_BORDER = (RESIZE - CROP) // 2
-_INSIDE = slice(_BORDER, _BORDER + CROP)
+BORDER = (RESIZE - CROP) // 2
+_INSIDE = slice(BORDER, BORDER + CROP)
 
 
 def resize_and_crop(frame: Frame, needed: Box | None = None) -> Frame:
@@ -24,10 +24,18 @@ def resize_and_crop(frame: Frame, needed: Box | None = None) -> Frame:
         CHANNEL_ORDER.
     """
     resized = _resized(frame) if needed is None else _resized_part(frame, needed)
-    cropped = resized[_INSIDE, _INSIDE]
-    if cropped.ndim == 2:
-        return cropped[..., None]
-    return cropped if CHANNEL_ORDER == "BGR" else cropped[..., ::-1]
+    return _with_channels(resized[_INSIDE, _INSIDE])
+
+
+def resize(frame: Frame) -> Frame:
+    """Resize as `resize_and_crop`, and keep the border: uint8 [256, 256, 1 or 3]."""
+    return _with_channels(_resized(frame))
+
+
+def _with_channels(frame: Frame) -> Frame:
+    if frame.ndim == 2:
+        return frame[..., None]
+    return frame if CHANNEL_ORDER == "BGR" else frame[..., ::-1]
 
 
 def _resized(frame: Frame) -> Frame:
@@ -54,5 +62,5 @@ def _aligned(first: int, last: int, length: int) -> tuple[slice, slice]:
     """
     parts = gcd(length, RESIZE)
     to, of = RESIZE // parts, length // parts
-    start, stop = (first + _BORDER) // to, -(-(last + _BORDER) // to)
+    start, stop = (first + BORDER) // to, -(-(last + BORDER) // to)
     return slice(start * to, stop * to), slice(start * of, stop * of)

@@ -38,7 +38,8 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> NDArray[np.uint8]:
 
 def numbers(clip: NDArray[np.uint8]) -> list[int]:
     """The numbers of the frames of a clip."""
-    return ((clip.reshape(len(clip), -1).mean(axis=1) - 20) / 5).round().astype(int).tolist()
+    levels = clip.reshape(len(clip), -1).mean(axis=1)
+    return [round((float(level) - 20) / 5) for level in levels]
 
 
 def test_a_clip_is_the_frames_from_its_start(numbered: NDArray[np.uint8]) -> None:
@@ -78,7 +79,8 @@ def test_an_augmentation_treats_all_frames_alike() -> None:
 def test_an_augmentation_is_torchvisions() -> None:
     """Pad, crop and mirror exactly; a turn but for pixels whose nearest neighbour is a matter of rounding."""
     random = np.random.default_rng(1)
-    image = cv2.GaussianBlur(random.integers(256, size=(256, 256, 1), dtype=np.uint8), (0, 0), 3)[..., None]
+    noise = random.integers(256, size=(256, 256, 1), dtype=np.uint8)
+    image = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), np.uint8)[..., None]
     tensor = torch.from_numpy(image).permute(2, 0, 1)
     for _ in range(10):
         drawn = Augmentation.draw(random)

@@ -25,7 +25,7 @@ def drawn(seed: int = 0, missing: float = 0.4) -> tuple[Tensor, dict[str, Floats
     logits = torch.from_numpy(random.normal(size=(CLIPS, sum(task.size for task in TASKS)))).requires_grad_()
     labels = {}
     for task in TASKS:
-        values = random.normal(task.training_mean, 1, CLIPS) if task.kind == "regression" else None
+        values = None if task.training_mean is None else random.normal(task.training_mean, 1, CLIPS)
         classes = random.integers(max(task.size, 2), size=CLIPS).astype(np.float64)
         labels[task.key] = np.where(random.random(CLIPS) < missing, np.nan, classes if values is None else values)
     labels["TAPSE"][:] = np.nan

@@ -30,8 +30,8 @@ WATCHDOG = 120
 
 
 def train(table: Path, recipe: Path, output: Path, *options: str, init: str = "random", workers: int = 0) -> Result:
-    arguments = ("--init", init, "--recipe", recipe, "--output", output, f"--workers={workers}", *options)
-    return invoke("train", table, *arguments)
+    named: tuple[str | Path, ...] = ("--init", init, "--recipe", recipe, "--output", output, f"--workers={workers}")
+    return invoke("train", table, *named, *options)
 
 
 def succeeded(result: Result) -> Result:
@@ -198,10 +198,10 @@ def test_another_recipe_or_table_is_not_resumed(videos: Path, whole: Path, tmp_p
 def test_two_processes_are_one(videos: Path, tmp_path: Path) -> None:
     """EF is labelled for one process's videos alone, so that the other has no label of it in the first update."""
     lines = videos.read_text().splitlines()
-    first = {video for part in BatchOrder(videos=9, batch_size=4, clips_per_pass=4).passes(0, 0) for _, video in part}
+    batch = {video for part in BatchOrder(videos=9, batch_size=4, clips_per_pass=4).passes(0, 0) for _, video in part}
     share = BatchOrder(videos=9, batch_size=4, clips_per_pass=4, rank=1, world=2).passes(0, 0)
     silent = {video for part in share for _, video in part}
-    assert silent < first
+    assert silent < batch
     for video in silent:
         cells = lines[1 + video].split(",")
         lines[1 + video] = ",".join([*cells[:4], "", ""])
@@ -209,7 +209,7 @@ def test_two_processes_are_one(videos: Path, tmp_path: Path) -> None:
     table.write_text("\n".join(lines) + "\n")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RESUMED.replace("head_dropout: 0.2", "precision: fp64").replace("epochs: 4", "epochs: 2"))
-    options = ["--init", "random", "--recipe", recipe, "--workers", "0", "--device", "cpu"]
+    options: list[str | Path] = ["--init", "random", "--recipe", recipe, "--workers", "0", "--device", "cpu"]
     launch = [TORCHRUN, "--standalone", "--nproc-per-node", "2", "--no-python", PANECHO, "train", table, *options]
     done = subprocess.run(
         [*launch, "--output", tmp_path / "two"],
@@ -227,8 +227,8 @@ def test_two_processes_are_one(videos: Path, tmp_path: Path) -> None:
     assert len((tmp_path / "two" / "predictions-val.csv").read_text().splitlines()) == 4
     for row, other in zip(history(tmp_path / "one"), history(tmp_path / "two"), strict=True):
         assert row.keys() == other.keys()
-        numbers = [[float(value) for value in of.values()] for of in (row, other)]
-        np.testing.assert_allclose(*numbers, rtol=1e-5, atol=1e-5)
+        first, second = ([float(value) for value in of.values()] for of in (row, other))
+        np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-5)
 
 
 def test_a_loss_that_is_no_number_is_explained(

@@ -178,7 +178,7 @@ def _stored(path: Path) -> tuple[list[str], list[str], Sequence[Embeddings]]:
             table = parquet.read_table(path)
             columns = [table[name].to_pylist() for name in ("video", "status", "embedding")]
             return columns[0], columns[1], [np.array(row or [], np.float32) for row in columns[2]]
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(path) as stored:
             return stored["video"].tolist(), stored["status"].tolist(), list(stored["embedding"])
     except (OSError, KeyError, ValueError, ImportError) as error:
         raise TrainingError(f"{path} is not a file of embeddings that `panecho embed` wrote ({error}).") from None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from panecho_model.constants import MAX_CLIP_LENGTH
 from panecho_preprocessing import MAX_FRAME_RATE, MAX_FRAME_STRIDE, MAX_NUM_CLIPS, ClipOptions
+from panecho_preprocessing.options import Colour, Crop, FramingName, Mask
 from panecho_training.errors import RecipeError, listed
 from panecho_training.task_choice import NewTask
 
@@ -38,7 +39,11 @@ class Recipe(BaseModel):
         clip_length: Frames of a clip.
         frame_stride: Take every n-th frame.
         frame_rate: Resample videos to this rate first; none for their frames as they are.
-        mask: Mask of a DICOM's frames, as in a request.
+        max_frames: Take clips from the first frames of a video only; none for all.
+        framing: Which part of a frame the model sees, as in a request: auto, masked, published, tight or whole.
+        mask: What is blacked out, instead of what framing says.
+        crop: What the frame is cropped to, instead of what framing says.
+        colour: Whether colours stay, instead of what framing says.
         num_clips: Clips of a video in validation and test, evenly spaced as served.
         augment: Whether training clips are zoomed, shifted, mirrored and turned.
         loss: ``published``: squared error divided by the mean label; ``standardised``: of labels in deviations from it.
@@ -83,7 +88,11 @@ class Recipe(BaseModel):
     clip_length: Annotated[int, Field(ge=1, le=MAX_CLIP_LENGTH)] = 16
     frame_stride: Annotated[int, Field(ge=1, le=MAX_FRAME_STRIDE)] = 1
     frame_rate: Annotated[float, Field(ge=1, le=MAX_FRAME_RATE)] | None = None
-    mask: Literal["auto", "region", "none"] = "auto"
+    max_frames: Annotated[int, Field(ge=1)] | None = None
+    framing: FramingName = "auto"
+    mask: Mask | None = None
+    crop: Crop | None = None
+    colour: Colour | None = None
     num_clips: Annotated[int, Field(ge=1, le=MAX_NUM_CLIPS)] = 4
     augment: bool = False
     loss: Literal["published", "standardised"] = "standardised"
@@ -122,6 +131,7 @@ class Recipe(BaseModel):
             raise ValueError(f"fold {self.fold} needs folds, a larger number")
         if self.image_encoder in VIDEO_ENCODERS and self.freeze == "image":
             raise ValueError(f"{self.image_encoder} has no image encoder to freeze; freeze the backbone")
+        _ = self.clip_options  # it refuses what no request may ask for
         if self.tasks is not None and not self.tasks:
             raise ValueError("tasks is empty; name some, or leave it out for those that the table has")
         return self
@@ -134,7 +144,11 @@ class Recipe(BaseModel):
             clip_length=self.clip_length,
             frame_stride=self.frame_stride,
             frame_rate=self.frame_rate,
+            max_frames=self.max_frames,
+            framing=self.framing,
             mask=self.mask,
+            crop=self.crop,
+            colour=self.colour,
         )
 
     @classmethod

@@ -211,6 +211,7 @@ def _class_weights(recipe: Recipe, tasks: tuple[Task, ...], splits: Splits) -> d
 
 def _other_clip_options(recipe: Recipe) -> dict[str, Any]:
     """Return the choices of clips that differ from what a server does by default."""
-    chosen = {"frame_stride": recipe.frame_stride, "frame_rate": recipe.frame_rate, "mask": recipe.mask}
+    names = ("frame_stride", "frame_rate", "max_frames", "framing", "mask", "crop", "colour")
+    chosen = {name: getattr(recipe, name) for name in names}
     usual = {name: Recipe.model_fields[name].default for name in chosen}
     return {name: value for name, value in chosen.items() if value != usual[name]}

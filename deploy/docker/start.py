@@ -14,13 +14,16 @@ Arguments are further options of ``tritonserver``; they come last, so one that i
 
 import os
 import re
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from panecho_server import RepositoryError, ServerSettings
 from panecho_server.precision import precision_warning
 from panecho_server.repository import models_to_load, profile_options
 from panecho_server.security import CLOSED_APIS, closed_apis
+from panecho_server.shared_memory import SharedMemory
 
 KEY = re.compile(r"[A-Za-z0-9_-]{16,}")
 
@@ -31,6 +34,8 @@ def main() -> None:
         command = ["tritonserver", *options(), *sys.argv[1:]]
     except (RepositoryError, ValueError) as error:
         sys.exit(f"panecho-triton: {error}")
+    # A pod's shared memory outlives its containers: what one that was killed has left there would count as this one's.
+    SharedMemory(socket.gethostname()).remove()
     if warning := precision_warning(Path(os.environ["MODEL_REPOSITORY"])):
         sys.stderr.write(f"panecho-triton: {warning}\n")
         sys.stderr.flush()  # before this process becomes another
@@ -55,8 +60,16 @@ def options() -> list[str]:
     }
     if "HTTP_MAX_INPUT_SIZE" in os.environ:
         given["http-max-input-size"] = number("HTTP_MAX_INPUT_SIZE")
+    note_for_health_check(models)
     load = [f"--load-model={model}" for model in models]
-    return ["--disable-auto-complete-config", *load, *(f"--{name}={value}" for name, value in given.items())]
+    memory = SharedMemory(socket.gethostname()).options(backends=["python"])
+    return ["--disable-auto-complete-config", *load, *memory, *(f"--{name}={value}" for name, value in given.items())]
+
+
+def note_for_health_check(models: list[str]) -> None:
+    """Write which models are served, so that the health check need not look at the repository."""
+    with suppress(OSError):  # nothing may be writable; then the health check asks the models of a study
+        Path(os.environ.get("HOME", "/tmp"), "panecho-models").write_text(" ".join(models), encoding="utf-8")  # noqa: S108 - the image's home
 
 
 def restrictions() -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The memory through which Triton and its Python models pass tensors: files and clips of studies."""
 
+import hashlib
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 FOLDER = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
@@ -10,14 +12,19 @@ PYTHON_BACKENDS = ("python", "pytorch")
 
 
 class SharedMemory:
-    """The regions of one server, known by a name that no other server's have."""
+    """The regions of one server, known by a name that no other server's have.
 
-    def __init__(self) -> None:
-        self.prefix = f"triton_panecho_{secrets.token_hex(6)}_"
+    Args:
+        server: A name that stays the same when the server is restarted, such as a container's host name.
+    """
 
-    def options(self) -> list[str]:
-        """Return the options of ``tritonserver`` that make it use the name."""
-        names = {backend: f"{self.prefix}{backend}_" for backend in PYTHON_BACKENDS}
+    def __init__(self, server: str | None = None) -> None:
+        name = secrets.token_hex(6) if server is None else hashlib.sha256(server.encode()).hexdigest()[:12]
+        self.prefix = f"triton_panecho_{name}_"
+
+    def options(self, backends: Collection[str] = PYTHON_BACKENDS) -> list[str]:
+        """Return the options of ``tritonserver`` that make its backends use the name."""
+        names = {backend: f"{self.prefix}{backend}_" for backend in backends}
         return [f"--backend-config={backend},shm-region-prefix-name={name}" for backend, name in names.items()]
 
     def regions(self) -> set[Path]:

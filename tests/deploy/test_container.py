@@ -2,9 +2,12 @@
 
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +23,7 @@ from panecho_client import ClipOptions, PanEcho
 from panecho_server import ServerSettings
 from panecho_server.backends import LIBRARIES, lay_out_backends
 from panecho_server.ports import free_port
+from panecho_server.shared_memory import SharedMemory
 from panecho_server.wheel import find_libpython, find_wheel
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +51,7 @@ class Container:
             "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "LD_LIBRARY_PATH": ":".join(libraries),
             "MODEL_REPOSITORY": str(repository),
+            "HOME": str(folder),  # /tmp in the image
             "ADMIN_KEY_FILE": str(key),
             "OMP_WAIT_POLICY": "passive",
             "http_proxy": "http://127.0.0.1:9",  # answers nothing
@@ -60,8 +65,8 @@ class Container:
                 [DOCKER / "start.py", *options], env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
 
-    def health(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [str(DOCKER / "healthcheck.py"), f"http://{ServerSettings.host}:{self.http_port}"]
+    def health(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [str(DOCKER / "healthcheck.py"), *arguments, f"http://{ServerSettings.host}:{self.http_port}"]
         return subprocess.run(
             command, env=self.environment | variables, capture_output=True, text=True, check=False, timeout=60
         )
@@ -109,10 +114,59 @@ def test_every_model_is_asked_by_the_health_check(container: Container) -> None:
     assert (done.returncode, done.stdout) == (0, "ready: preprocessing, backbone, postprocessing, panecho\n")
 
 
-def test_a_model_that_is_not_ready_is_unhealthy(container: Container) -> None:
-    done = container.health(LOAD_MODELS="image_encoder")
+def test_a_model_that_is_not_ready_is_unhealthy(container: Container, tmp_path: Path) -> None:
+    (tmp_path / "panecho-models").write_text("panecho image_encoder")
+    for variables in ({"HOME": str(tmp_path)}, {"HOME": "/nowhere", "LOAD_MODELS": "image_encoder"}):
+        done = container.health(**variables)
 
-    assert (done.returncode, done.stderr) == (1, "not ready: image_encoder\n")
+        assert (done.returncode, done.stderr) == (1, "not ready: image_encoder\n")
+
+
+def test_life_is_a_question_to_the_models_that_can_die_alone(container: Container) -> None:
+    done = container.health("live")
+
+    assert (done.returncode, done.stdout) == (0, "ready: preprocessing, postprocessing\n")
+
+
+def test_a_probe_touches_no_storage_and_costs_little(container: Container, tmp_path: Path) -> None:
+    stalled = tmp_path / "panecho/config.pbtxt"
+    stalled.parent.mkdir()
+    os.mkfifo(stalled)  # whoever opens it waits
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(4):
+        assert container.health(MODEL_REPOSITORY=str(tmp_path)).returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 4 < 0.1
+
+
+def test_models_are_asked_at_once(tmp_path: Path) -> None:
+    """Each answers after 0.5 s; two seconds would be one after the other."""
+    (tmp_path / "panecho-models").write_text("a b c d")
+    with socket.create_server((ServerSettings.host, 0)) as listener:
+
+        def answer() -> None:
+            connections = [listener.accept()[0] for _ in range(4)]  # all ask before any is answered
+            time.sleep(0.5)
+            for connection, status in zip(connections, ("200 OK", "200 OK", "400 Bad Request", "200 OK"), strict=True):
+                connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+                connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://{ServerSettings.host}:{listener.getsockname()[1]}"
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        done = subprocess.run(
+            [DOCKER / "healthcheck.py", url],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        thread.join()
+
+    assert (done.returncode, done.stderr) == (1, "not ready: c\n")
 
 
 def test_an_unloaded_model_is_unhealthy(container: Container) -> None:
@@ -188,3 +242,20 @@ def test_sigterm_reaches_the_server_which_ends_in_order(cold_repository: Path, t
         container.process.terminate()
 
         assert container.process.wait(60) == 0
+
+
+def test_a_killed_container_leaves_no_memory_to_the_next(cold_repository: Path, tmp_path: Path) -> None:
+    prefix = SharedMemory(socket.gethostname()).prefix
+    left = Path("/dev/shm", f"{prefix}python_left")  # noqa: S108 - as Triton's Python backend leaves it
+    others = Path("/dev/shm", "triton_panecho_another_python_left")  # noqa: S108 - of a server with another host name
+    for region in (left, others):
+        region.write_bytes(bytes(1000))
+    try:
+        with running_container(cold_repository, tmp_path) as container:
+            assert not left.exists()
+            assert others.exists()
+            assert list(SharedMemory(socket.gethostname()).regions())  # Triton uses this name
+            assert container.health().returncode == 0
+    finally:
+        others.unlink()
+        SharedMemory(socket.gethostname()).remove()  # of the server that was killed at the end

@@ -2,11 +2,14 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from panecho_server.shared_memory import SharedMemory
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "deploy/docker"
@@ -40,12 +43,15 @@ def test_the_server_is_started_with_these_options(
         "LOAD_MODELS": "image_encoder",
         "PROFILE": "cpu",
         "ADMIN_KEY_FILE": str(key),
+        "HOME": str(tmp_path),
         "HTTP_MAX_INPUT_SIZE": "1073741824",
     }
 
     done = start(environment, "--log-verbose=1")
 
     assert done.stderr == ""
+    models = "preprocessing backbone postprocessing panecho image_encoder"
+    assert (tmp_path / "panecho-models").read_text() == models  # for the health check
     assert done.stdout.splitlines() == [
         "--disable-auto-complete-config",
         "--load-model=preprocessing",
@@ -53,6 +59,7 @@ def test_the_server_is_started_with_these_options(
         "--load-model=postprocessing",
         "--load-model=panecho",
         "--load-model=image_encoder",
+        f"--backend-config=python,shm-region-prefix-name={SharedMemory(socket.gethostname()).prefix}python_",
         f"--model-repository={cold_repository}",
         "--model-control-mode=explicit",
         "--exit-timeout-secs=30",

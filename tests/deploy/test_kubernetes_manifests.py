@@ -71,21 +71,28 @@ def test_probes_ask_each_model(rendered: dict[str, list[KubernetesObject]]) -> N
     copied = re.search(r"^COPY --chmod=0755 (.*) (\S+)$", dockerfile.partition("AS server\n")[2], re.MULTILINE)
     assert copied
     scripts = {copied[2] + Path(source).name for source in copied[1].split()}
-    # The image's health check asks the models that its server loads: panecho_server.settings.MODELS, and LOAD_MODELS.
-    assert "models_to_load(" in (ROOT / "deploy/docker/healthcheck.py").read_text()
     for pod in servers(rendered):
-        (container,) = pod["spec"]["containers"]
+        container = pod["spec"]["containers"][0]
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            assert container[probe]["exec"]["command"] == ["/opt/panecho/healthcheck.py"]
-            assert container[probe]["exec"]["command"][0] in scripts
-            assert container[probe]["timeoutSeconds"] > 4 * 2  # four models, of 2 s each
+            script, *arguments = container[probe]["exec"]["command"]
+            assert script in scripts
+            assert arguments == (["live"] if probe == "livenessProbe" else [])
+            assert container[probe]["timeoutSeconds"] > 5  # the health check's own limit
         assert "command" not in container  # the image's entry point
         patience = {
             name: container[name]["periodSeconds"] * container[name]["failureThreshold"]
             for name in container
             if name.endswith("Probe")
         }
-        assert patience == {"startupProbe": 600, "readinessProbe": 20, "livenessProbe": 120}
+        assert patience == {"startupProbe": 600, "readinessProbe": 20, "livenessProbe": 30}
+
+
+def test_a_dead_model_is_back_within_90_s(rendered: dict[str, list[KubernetesObject]]) -> None:
+    for pod in servers(rendered):
+        probe = pod["spec"]["containers"][0]["livenessProbe"]
+        noticed = probe["periodSeconds"] * (probe["failureThreshold"] + 1)
+        ended = probe["terminationGracePeriodSeconds"] + 2  # kubelet's least time between SIGTERM and SIGKILL
+        assert noticed + ended <= 90 - 30  # loading and warm-up
 
 
 def test_a_pod_has_time_to_end(rendered: dict[str, list[KubernetesObject]]) -> None:

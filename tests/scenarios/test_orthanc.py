@@ -3,7 +3,7 @@
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +20,10 @@ from panecho_client import (
     RequestError,
     ServerUnavailableError,
 )
+from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.pseudonyms import study_name
 from panecho_client._identity.study_identity import identify_files
-from panecho_client.sources.dicomweb import DicomWeb
+from panecho_client.sources.dicomweb import DicomWeb, MissingInstance
 from panecho_server import TritonServer
 from support.orthanc import copy_of, running_orthanc, store
 
@@ -127,13 +128,16 @@ def test_a_fetched_study_is_predicted(
 class Vanishing(DicomWeb):
     """Of each study the second instance is deleted once it is listed."""
 
-    def _instances(self, study: str, on_failure: Callable[[PanEchoError], None]) -> list[tuple[str, str, str]]:
-        found = super()._instances(study, on_failure)
+    def _instances(self, study: str) -> tuple[list[SopInstance], list[MissingInstance]]:
+        found, missing = super()._instances(study)
         root = f"{self.server}/instances"
         for identifier in requests.get(root, timeout=10).json():
-            if requests.get(f"{root}/{identifier}/simplified-tags", timeout=10).json()["SOPInstanceUID"] == found[1][2]:
+            if (
+                requests.get(f"{root}/{identifier}/simplified-tags", timeout=10).json()["SOPInstanceUID"]
+                == found[1].sop_instance_uid
+            ):
                 requests.delete(f"{root}/{identifier}", timeout=10).raise_for_status()
-        return found
+        return found, missing
 
 
 def test_one_lost_instance_does_not_lose_the_others(orthanc: str, studies: dict[str, str], tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Literal, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-StudyOutcome = Literal["done", "failed", "kept"]
+StudyOutcome = Literal["done", "incomplete", "failed", "kept"]
+"""``incomplete``: predicted from the instances that could be fetched, not from all."""
 
 SECONDS_BETWEEN_LINES = 10.0
 MINUTE, HOUR = 60, 3600
@@ -22,7 +23,7 @@ class RunProgress:
     """
 
     def __init__(self, messages: Console, total: int) -> None:
-        self.counts: dict[StudyOutcome, int] = {"done": 0, "failed": 0, "kept": 0}
+        self.counts: dict[StudyOutcome, int] = {"done": 0, "incomplete": 0, "failed": 0, "kept": 0}
         self._messages = messages
         self._total = total
         self._started = self._said = time.monotonic()
@@ -44,12 +45,14 @@ class RunProgress:
         """What became of the studies."""
         counts = self.counts
         before = f", {counts['kept']} were there before" if counts["kept"] else ""
-        return f"{counts['done']} of {self._total} studies predicted, {counts['failed']} failed{before}."
+        incomplete = f" ({counts['incomplete']} of them incomplete)" if counts["incomplete"] else ""
+        predicted = counts["done"] + counts["incomplete"]
+        return f"{predicted} of {self._total} studies predicted{incomplete}, {counts['failed']} failed{before}."
 
     @property
     def text(self) -> str:
         """What follows the number of studies: failures, rate and time left."""
-        worked = self.counts["done"] + self.counts["failed"]
+        worked = sum(self.counts.values()) - self.counts["kept"]
         left = self._total - sum(self.counts.values())
         rate = worked / max(time.monotonic() - self._started, 1e-9)
         failed = f" ({self.counts['failed']} failed)" if self.counts["failed"] else ""

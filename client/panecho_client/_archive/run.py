@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from panecho_client._archive.output_folder import OutputFolder
 from panecho_client._archive.prediction_request import PredictionRequest
 from panecho_client._archive.progress import StudyOutcome
-from panecho_client._archive.study_source import StudySource
+from panecho_client._archive.study_source import StudyFiles, StudySource
 from panecho_client._async_client import AsyncPanEcho
 from panecho_client._exceptions import (
     IncompatibleServerError,
@@ -19,13 +18,17 @@ from panecho_client._exceptions import (
     ServerUnavailableError,
     UnknownTaskError,
 )
-from panecho_client._results import StudyResult
+from panecho_client._results import StudyResult, VideoResult
 
 if TYPE_CHECKING:
-    from panecho_client._identity.headers import SopInstance
+    from panecho_client.sources.dicomweb import MissingInstance
 
-# Errors that every remaining study would meet too.
+# Errors that every remaining study would meet too: of the server that predicts, and of the one that holds the studies.
 HOPELESS = (ServerUnavailableError, IncompatibleServerError, UnknownTaskError)
+HOPELESS_SOURCE = (ServerUnavailableError,)
+
+NOT_FETCHED = "NOT_FETCHED"
+"""Status of an instance that its DICOMweb server did not hand over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,34 +74,47 @@ class ArchiveRun:
     async def _outcome(self, source: StudySource, name: str) -> StudyOutcome:
         if self.folder.has(name):
             return "kept"
-        headers: Sequence[SopInstance] = ()
+        files: StudyFiles | None = None
         try:
             with source.opened() as fetch:
-                headers = await asyncio.to_thread(lambda: fetch().headers)
-                study = await self._predict([header.path for header in headers])
+                files = await asyncio.to_thread(fetch)
+                headers = (*files.headers, *(missing.header for missing in files.missing))
+                study = await self._predict(files)
                 write = partial(self.folder.write, name, study, headers=headers, key_frames=self._key_frames)
                 await _finished(asyncio.to_thread(write))
         except PanEchoError as error:
-            if isinstance(error, HOPELESS) and not isinstance(error, ServerBusyError):
+            hopeless = HOPELESS if files else HOPELESS_SOURCE
+            if isinstance(error, hopeless) and not isinstance(error, ServerBusyError):
                 raise
-            self.folder.fail(name, headers, error)
+            self.folder.fail(name, files.headers if files else (), error)
             return "failed"
-        return "done"
+        return "incomplete" if files.missing else "done"
 
     @property
     def _key_frames(self) -> bool:
         return self.folder.html and self.request.key_frames
 
-    async def _predict(self, files: Sequence[Path]) -> StudyResult:
+    async def _predict(self, files: StudyFiles) -> StudyResult:
         request = self.request
-        return await self.panecho.predict_study(
-            files,
+        if files.missing and request.on_error == "fail":
+            raise files.missing[0].error
+        study = await self.panecho.predict_study(
+            [header.path for header in files.headers],
             tasks=request.tasks,
             clip_options=request.clip_options,
             on_error=request.on_error,
             embedding=False,
             key_frames=self._key_frames,
         )
+        return with_missing(study, files.missing)
+
+
+def with_missing(study: StudyResult, missing: "Sequence[MissingInstance]") -> StudyResult:
+    """Return the result with a video for each instance that could not be fetched, in the place that it would have."""
+    unfetched = [
+        VideoResult(path=each.header.path, status=f"{NOT_FETCHED}: {each.error}", predictions={}) for each in missing
+    ]
+    return replace(study, videos=tuple(sorted((*study.videos, *unfetched), key=lambda video: video.path.name)))
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:

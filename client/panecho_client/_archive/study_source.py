@@ -6,12 +6,26 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeAlias
 
-from panecho_client._exceptions import PanEchoError
+from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.pseudonyms import study_name
-from panecho_client.sources.dicomweb import DicomWeb, RemoteStudy
+from panecho_client.sources.dicomweb import DicomWeb, MissingInstance, RemoteStudy
 from panecho_client.sources.local_study import LocalStudy
 
-Fetch: TypeAlias = Callable[[], LocalStudy]
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFiles:
+    """The files of a study.
+
+    Attributes:
+        headers: Of the files that are there.
+        missing: What could not be fetched.
+    """
+
+    headers: tuple[SopInstance, ...]
+    missing: tuple[MissingInstance, ...] = ()
+
+
+Fetch: TypeAlias = Callable[[], StudyFiles]
 
 
 class StudySource(Protocol):
@@ -36,7 +50,7 @@ class StudyInFiles:
 
     def opened(self) -> AbstractContextManager[Fetch]:
         """See ``StudySource``."""
-        return nullcontext(lambda: self.study)
+        return nullcontext(lambda: StudyFiles(headers=self.study.headers))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +66,10 @@ class DicomWebStudy:
 
     @contextmanager
     def opened(self) -> Iterator[Fetch]:
-        """See ``StudySource``. A study fails if one of its instances cannot be fetched."""
+        """See ``StudySource``. An instance that cannot be fetched does not harm the others."""
         with TemporaryDirectory(prefix="panecho-") as folder:
-            yield lambda: LocalStudy(self.server.fetch(self.study.uid, folder, on_failure=_raise))
+            yield lambda: self._fetched(folder)
 
-
-def _raise(error: PanEchoError) -> None:
-    raise error
+    def _fetched(self, folder: str) -> StudyFiles:
+        fetched = self.server.fetch_study(self.study.uid, folder)
+        return StudyFiles(headers=LocalStudy(fetched.paths).headers, missing=fetched.missing)

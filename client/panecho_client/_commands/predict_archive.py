@@ -196,4 +196,10 @@ def _tell(folder: OutputFolder, progress: RunProgress, messages: Console) -> int
         messages.print(f"{failure.study}: {failure.reason}", style="red", markup=False)
     if len(folder.failures) > FAILURES_SHOWN:
         messages.print(f"… and {len(folder.failures) - FAILURES_SHOWN} more: see failures.csv.")
-    return SOME_FAILED if folder.failures else 0
+    if progress.counts["incomplete"]:
+        messages.print(
+            "Instances that could not be fetched have the status NOT_FETCHED in predictions.csv. To fetch them again, "
+            "remove the folders of their studies and give --resume.",
+            style="yellow",
+        )
+    return SOME_FAILED if folder.failures or progress.counts["incomplete"] else 0

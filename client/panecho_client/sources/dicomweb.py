@@ -4,18 +4,26 @@ Needs the ``dicomweb`` extra. No error, log line or file name holds an identifie
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from panecho_client._exceptions import FilesError, PanEchoError, RequestError, ServerError
+from panecho_client._exceptions import (
+    FilesError,
+    IncompatibleServerError,
+    PanEchoError,
+    RequestError,
+    ServerError,
+    ServerUnavailableError,
+)
 from panecho_client._files import StrPath
-from panecho_client._identity.headers import VALID_UID
+from panecho_client._identity.headers import VALID_UID, SopInstance
 from panecho_client._whole_files import unfinished
-from panecho_client.sources.dicomweb_http import PARALLEL, make_client, make_session, translating
+from panecho_client.sources.dicomweb_http import PARALLEL, make_client, make_session, retrieved, translating
 from panecho_client.sources.dicomweb_json import (
     INSTANCE_NUMBER,
     INSTANCE_UID,
@@ -31,6 +39,7 @@ from panecho_client.sources.dicomweb_json import (
     remote_study,
     text,
 )
+from panecho_client.sources.dicomweb_search import MODALITIES, Filters, find_studies
 
 __all__ = ["DicomWeb", "RemoteStudy", "log_failure"]
 
@@ -79,14 +88,17 @@ class DicomWeb:
         if parts.username or parts.password:
             raise RequestError("give name and password of a DICOMweb server as headers, not in its address.")
         self.server = f"{parts.scheme}://{parts.netloc}"
+        self._url = url.rstrip("/")
         self.timeout = timeout
         self._session = make_session(
             headers or {}, verify, local=parts.hostname in LOCAL or parts.hostname.startswith("127.")
         )
-        self._client = make_client(url.rstrip("/"), self._session, timeout)
+        self._client = make_client(self._url, self._session, timeout)
 
     def studies(self, **query: str) -> tuple[RemoteStudy, ...]:
         """Return the studies that match, those with ultrasound unless the query names ``ModalitiesInStudy``.
+
+        Filters that the server refuses or ignores are applied here, and the log says so.
 
         Args:
             query: DICOM keywords and what they must match, such as ``StudyDate="20260101-20260131"``.
@@ -94,60 +106,86 @@ class DicomWeb:
         Raises:
             PanEchoError: RequestError for a wrong query; else as ``fetch``.
         """
-        filters = {"ModalitiesInStudy": ULTRASOUND, **query}
-        fields = ["ModalitiesInStudy", "NumberOfStudyRelatedInstances"]
         with translating(self.server, self.timeout):
-            _check_keywords(filters)
-            entries = every_page(
-                STUDY_UID,
-                lambda offset: self._client.search_for_studies(search_filters=filters, fields=fields, offset=offset),
-            )
-            return tuple(remote_study(entry) for entry in entries)
+            _check_keywords(query)
+            filters = {MODALITIES: ULTRASOUND, **query}
+            found = find_studies(self._search, self._modalities, filters, server=self.server, parallel=PARALLEL)
+            return tuple(remote_study(entry) for entry in found)
+
+    def _search(self, filters: Filters, fields: Sequence[str]) -> list[Entry]:
+        return self._every(
+            STUDY_UID,
+            lambda offset: self._client.search_for_studies(
+                search_filters=dict(filters), fields=list(fields) or None, offset=offset
+            ),
+        )
+
+    def _modalities(self, study: str) -> list[str]:
+        return sorted({text(entry, MODALITY) for entry in self._every_series(study)} - {""})
+
+    def _every(self, uid: str, search: Callable[[int | None], list[Entry]]) -> list[Entry]:
+        """Return all pages of a search."""
+
+        def page(offset: int | None) -> list[Entry]:
+            with translating(self.server, self.timeout):
+                return search(offset)
+
+        with translating(self.server, self.timeout):
+            return every_page(uid, page)
 
     def fetch(
         self, study_instance_uid: str, folder: StrPath, *, on_failure: Callable[[PanEchoError], None] = log_failure
     ) -> tuple[Path, ...]:
-        """Write the ultrasound instances of a study to files, as the server has stored them.
+        """Write the ultrasound instances of a study to files, byte for byte as the server sends them.
 
         Files are named 0001.dcm and so on, in the order of series and instances.
 
         Args:
             study_instance_uid: The study.
             folder: New or empty folder; it is made if it does not exist.
-            on_failure: Called for a series of which the server does not list all instances, and once the rest is there
-                for each instance that could not be fetched; raise in it to give up on the study.
+            on_failure: Called for each instance that could not be fetched, once the rest is there, and for each series
+                of which the server does not list all instances; raise in it to give up on the study.
 
         Raises:
             FilesError: The folder is not empty or cannot be written.
             RequestError: The server has no ultrasound of such a study, or refuses to hand it over.
             ServerUnavailableError: Nothing answers at the address.
             DeadlineExceededError: No answer in time.
-            ServerError: The server failed, or does not speak DICOMweb.
+            ServerError: The server failed, does not speak DICOMweb, or hands over none of the instances.
         """
+        fetched = self.fetch_study(study_instance_uid, folder)
+        for missing in fetched.missing:
+            on_failure(missing.error)
+        return fetched.paths
+
+    def fetch_study(self, study_instance_uid: str, folder: StrPath) -> "FetchedStudy":
+        """Write a study to files, and name what is missing; arguments and errors as of ``fetch``."""
         if not VALID_UID.fullmatch(study_instance_uid):
             raise RequestError("a StudyInstanceUID is numbers with dots between them; search for it with `studies`.")
         target = _prepared(Path(folder))
-        instances = self._instances(study_instance_uid, on_failure)
+        instances, missing = self._instances(study_instance_uid)
 
-        def fetch_one(numbered: tuple[int, tuple[str, str, str]]) -> Path | PanEchoError:
-            index, uids = numbered
+        def fetch_one(numbered: tuple[int, SopInstance]) -> Path | MissingInstance:
+            index, instance = numbered
+            path = target / f"{index:04}.dcm"
             try:
-                return self._fetch_instance(uids, target / f"{index:04}.dcm")
+                return self._fetch_instance(instance, path)
+            except FilesError:  # our disk, not the server's instance
+                raise
             except PanEchoError as error:
                 text = f"instance {index} of {len(instances)}: {error}"
-                return type(error)(text, code=error.code, paths=error.paths)
+                return MissingInstance(header=replace(instance, path=path), error=type(error)(text, code=error.code))
 
         pool = ThreadPoolExecutor(PARALLEL)
         try:
             fetched = list(pool.map(fetch_one, enumerate(instances, start=1)))
         finally:
             pool.shutdown(cancel_futures=True)
-        failures = [error for error in fetched if isinstance(error, PanEchoError)]
-        if len(failures) == len(fetched):
-            raise failures[0]
-        for failure in failures:
-            on_failure(failure)
-        return tuple(path for path in fetched if isinstance(path, Path))
+        paths = tuple(path for path in fetched if isinstance(path, Path))
+        failed = [each for each in fetched if isinstance(each, MissingInstance)]
+        if not paths:
+            raise _of_study(failed[0].error)
+        return FetchedStudy(paths=paths, missing=(*failed, *missing))
 
     def close(self) -> None:
         """Close the connections."""
@@ -163,37 +201,41 @@ class DicomWeb:
         """Close the connections."""
         self.close()
 
-    def _instances(self, study: str, on_failure: Callable[[PanEchoError], None]) -> list[tuple[str, str, str]]:
-        """Return study, series and instance UIDs of the study's ultrasound, in order."""
+    def _instances(self, study: str) -> tuple[list[SopInstance], list["MissingInstance"]]:
+        """Return the study's ultrasound in order, and for each series that is not listed whole, what is wrong."""
         every_series = self._every_series(study)
-        found = []
+        found: list[SopInstance] = []
+        missing: list[MissingInstance] = []
         for entry in every_series:
             if text(entry, MODALITY) == ULTRASOUND:
                 series = text(entry, SERIES_UID)
                 listed = self._instances_of(study, series)
-                found += [(study, series, instance) for instance in listed]
+                found += listed
                 if len(listed) < number(entry, INSTANCES_IN_SERIES):
-                    on_failure(self._incomplete(len(listed), int(number(entry, INSTANCES_IN_SERIES))))
+                    error = self._incomplete(len(listed), int(number(entry, INSTANCES_IN_SERIES)))
+                    header = SopInstance(path=Path(f"series-{len(missing) + 1}"), content=series)
+                    missing.append(MissingInstance(header=header, error=error))
         if not found:
             self._refuse_empty({text(entry, MODALITY) for entry in every_series})
-        return found
+        return found, missing
 
     def _every_series(self, study: str) -> list[Entry]:
         fields = ["Modality", "NumberOfSeriesRelatedInstances"]
-        with translating(self.server, self.timeout):
-            entries = every_page(
-                SERIES_UID,
-                lambda offset: self._client.search_for_series(study, fields=fields, offset=offset),
-            )
-            return sorted(entries, key=lambda entry: (number(entry, SERIES_NUMBER), text(entry, SERIES_UID)))
+        entries = self._every(
+            SERIES_UID, lambda offset: self._client.search_for_series(study, fields=fields, offset=offset)
+        )
+        return sorted(entries, key=lambda entry: (number(entry, SERIES_NUMBER), text(entry, SERIES_UID)))
 
-    def _instances_of(self, study: str, series: str) -> list[str]:
-        with translating(self.server, self.timeout):
-            entries = every_page(
-                INSTANCE_UID, lambda offset: self._client.search_for_instances(study, series, offset=offset)
-            )
-            entries.sort(key=lambda entry: (number(entry, INSTANCE_NUMBER), text(entry, INSTANCE_UID)))
-            return [text(entry, INSTANCE_UID) for entry in entries]
+    def _instances_of(self, study: str, series: str) -> list[SopInstance]:
+        entries = self._every(
+            INSTANCE_UID, lambda offset: self._client.search_for_instances(study, series, offset=offset)
+        )
+        entries.sort(key=lambda entry: (number(entry, INSTANCE_NUMBER), text(entry, INSTANCE_UID)))
+        uids = [text(entry, INSTANCE_UID) for entry in entries]
+        return [
+            SopInstance(path=Path(), study_instance_uid=study, series_instance_uid=series, sop_instance_uid=uid)
+            for uid in uids
+        ]
 
     def _incomplete(self, listed: int, held: int) -> ServerError:
         return ServerError(
@@ -208,13 +250,52 @@ class DicomWeb:
             f"this study holds no ultrasound at {self.server}, only {held}; name another study.", code="NOT_FOUND"
         )
 
-    def _fetch_instance(self, uids: tuple[str, str, str], path: Path) -> Path:
-        with translating(self.server, self.timeout):
-            # Whatever transfer syntax it is stored in: ("application/dicom", "*") is the library's default.
-            instance = self._client.retrieve_instance(*uids)
-            with unfinished(path) as file:
-                instance.save_as(file)
+    def _fetch_instance(self, instance: SopInstance, path: Path) -> Path:
+        with unfinished(path) as file, file.open("wb") as opened:
+            for piece in self._pieces(instance):
+                opened.write(piece)
         return path
+
+    def _pieces(self, instance: SopInstance) -> Iterator[bytes]:
+        """Yield the bytes of an instance; errors are those of the server, and writing is not in here."""
+        uids = (instance.study_instance_uid, instance.series_instance_uid, instance.sop_instance_uid)
+        study, series, sop = (quote(uid or "", safe="") for uid in uids)
+        url = f"{self._url}/studies/{study}/series/{series}/instances/{sop}"
+        with translating(self.server, self.timeout):
+            yield from retrieved(self._session, url, self.timeout)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingInstance:
+    """An instance that could not be fetched, or those of a series that the server does not list.
+
+    Attributes:
+        header: What is known of it; ``path`` is where it would be.
+        error: The reason.
+    """
+
+    header: SopInstance
+    error: PanEchoError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchedStudy:
+    """A study that was fetched.
+
+    Attributes:
+        paths: The files.
+        missing: What could not be fetched.
+    """
+
+    paths: tuple[Path, ...]
+    missing: tuple[MissingInstance, ...]
+
+
+def _of_study(error: PanEchoError) -> PanEchoError:
+    """Return the error of a study of which no instance could be fetched: other studies may have no such trouble."""
+    if isinstance(error, ServerUnavailableError | IncompatibleServerError):
+        return ServerError(error.message, code=error.code)
+    return error
 
 
 def _check_keywords(query: Mapping[str, str]) -> None:

@@ -14,13 +14,20 @@ from panecho_client._exceptions import (
     ServerError,
     ServerUnavailableError,
 )
+from panecho_client.sources.multipart import NoInstanceError, instance_bytes
 
 if TYPE_CHECKING:
     import requests
     from dicomweb_client import DICOMwebClient
 
 PARALLEL = 4
-"""Instances that are fetched at the same time: each is held in memory."""
+"""Instances that are fetched at the same time."""
+
+CHUNK = 1 << 20
+"""Bytes of an instance in memory."""
+
+# In whatever transfer syntax it is stored: nothing is to be transcoded.
+ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
 def make_session(headers: Mapping[str, str], verify: bool | str, *, local: bool) -> "requests.Session":  # noqa: FBT001 - or a file
@@ -57,6 +64,20 @@ def make_client(url: str, session: "requests.Session", timeout: float) -> "DICOM
     return client
 
 
+def retrieved(session: "requests.Session", url: str, timeout: float) -> Iterator[bytes]:
+    """Yield the bytes of the instance at an address, as the server sends them; nothing is parsed.
+
+    Raises:
+        NoInstanceError: The answer holds no whole instance.
+        requests.RequestException: The server refuses or fails, or the connection does.
+    """
+    with session.get(url, headers={"Accept": ACCEPT}, stream=True, timeout=timeout) as answer:
+        answer.raise_for_status()
+        headers = answer.headers
+        whole = "Content-Length" in headers or "Transfer-Encoding" in headers
+        yield from instance_bytes(headers.get("Content-Type", ""), answer.iter_content(CHUNK), whole=whole)
+
+
 @contextmanager
 def translating(server: str, timeout: float) -> Iterator[None]:
     """Turn what the libraries raise into our errors, without the addresses, and so UIDs, that theirs quote."""
@@ -66,6 +87,10 @@ def translating(server: str, timeout: float) -> Iterator[None]:
         yield
     except PanEchoError:
         raise
+    except NoInstanceError as error:
+        raise ServerError(
+            f"{server} does not send the file as DICOMweb says ({error}); its log may say more."
+        ) from None
     except exceptions.HTTPError as error:
         raise _refused(server, 500 if error.response is None else error.response.status_code) from None
     except exceptions.SSLError:
@@ -74,6 +99,8 @@ def translating(server: str, timeout: float) -> Iterator[None]:
         ) from None
     except exceptions.InvalidJSONError:
         raise _incompatible(server, "its answer is no JSON") from None
+    except (exceptions.ChunkedEncodingError, exceptions.ContentDecodingError):
+        raise ServerUnavailableError(f"{server} broke off an answer; try again.") from None
     except exceptions.RequestException as error:
         if _is_timeout(error):
             raise DeadlineExceededError(
@@ -104,7 +131,7 @@ def _refused(server: str, status: int) -> PanEchoError:
         return ServerBusyError(f"{server} takes no more requests now ({status}); try again later.")
     if status in (502, 504):
         return ServerUnavailableError(f"nothing answers behind {server} ({status}); try again later.")
-    if status < 500:
+    if status < 500 or status == 501:
         return RequestError(f"{server} refuses the request ({status}); change the query.")
     return ServerError(f"{server} failed ({status}); its log says more.")
 

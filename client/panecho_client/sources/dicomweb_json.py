@@ -1,8 +1,13 @@
 """What DICOMweb servers answer to searches: DICOM JSON (PS3.18 F.2), a list of entries by tag."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from panecho_client._exceptions import RequestError
+
+LOGGER = logging.getLogger(__name__)
 
 MODALITY = "00080060"
 MODALITIES_IN_STUDY = "00080061"
@@ -37,13 +42,27 @@ class RemoteStudy:
 
 
 def every_page(uid: str, search: Callable[[int | None], list[Entry]]) -> list[Entry]:
-    """Return all that a search finds: a server may send it in pages. Ends also where one ignores the offset."""
+    """Return all that a search finds: a server may send it in pages.
+
+    Ends also where a server ignores the offset, or refuses it; then the log says so.
+    """
     found: dict[str, Entry] = {}
     while True:
-        page = {text(entry, uid): entry for entry in search(len(found) or None)}
+        try:
+            page = {text(entry, uid): entry for entry in search(len(found) or None)}
+        except RequestError as error:
+            if not found or not is_refusal(error):
+                raise
+            LOGGER.warning("The DICOMweb server refuses to list more than its first %d results.", len(found))
+            return list(found.values())
         if page.keys() <= found.keys():
             return list(found.values())
         found |= page
+
+
+def is_refusal(error: RequestError) -> bool:
+    """Tell whether a server refuses a request as it is, not who asks."""
+    return error.code == RequestError.default_code
 
 
 def values(entry: Entry, tag: str) -> list[Any]:

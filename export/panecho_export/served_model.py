@@ -5,6 +5,7 @@ What differs from ``PanEchoModel`` in form:
 - Images are rows, columns, channels throughout, so nothing is copied between convolutions, LayerNorms and matrices.
 - Exact refoldings, computed in FP64: the scale and shift of a LayerNorm go into the matrix or convolution behind it,
   LayerScale into the matrix before it.
+- Equal images of a batch are encoded once; see ``shared_images``.
 - On a CPU, matrix and GELU are one oneDNN operator, GELU (erf) being applied to FP32 sums; and few images are computed
   at once, so that what one layer writes is still in the cache when the next one reads it.
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from panecho_export.shared_images import distinct_images
 from panecho_model.architecture import PanEchoModel, channel_planes, frame_positions
 from panecho_model.constants import IMAGES_PER_PASS
 
@@ -161,6 +163,7 @@ class ServedPanEcho(nn.Module):
     scale: Tensor
     shift: Tensor
     rates: Tensor
+    kinds: Tensor
 
     def __init__(self, panecho: PanEchoModel, dtype: torch.dtype) -> None:
         super().__init__()
@@ -173,6 +176,7 @@ class ServedPanEcho(nn.Module):
         self.transformer, self.heads = encoder.transformer, panecho.heads
         for name in ("scale", "shift", "rates"):
             self.register_buffer(name, getattr(encoder, name), persistent=False)
+        self.register_buffer("kinds", torch.tensor([9, 3, 1]), persistent=False)
         self.dtype = dtype
         self.eval()
 
@@ -196,9 +200,13 @@ class ServedPanEcho(nn.Module):
         count, clip_length = clips.shape[0], clips.shape[1]
         if count == 0 or clip_length == 0:
             raise ValueError("clips holds no frame; send at least one clip of at least one frame")
-        scale = self.scale.repeat_interleave(clip_length).repeat(count).view(-1, 1, 1, 3)
-        shift = self.shift.repeat_interleave(clip_length).repeat(count).view(-1, 1, 1, 3)
-        features = self.embed_images(channel_planes(clips.permute(0, 4, 1, 2, 3)), scale, shift)
+        # The channel of each plane. Each is scaled differently, so equal planes of two channels are not equal.
+        channels = torch.arange(3, device=clips.device).repeat_interleave(clip_length).repeat(count).view(-1, 3)
+        planes = channel_planes(clips.permute(0, 4, 1, 2, 3))
+        first, which = distinct_images(planes, (channels * self.kinds).sum(dim=1))
+        channels = channels[first]
+        scale, shift = self.scale[channels].view(-1, 1, 1, 3), self.shift[channels].view(-1, 1, 1, 3)
+        features = self.embed_images(planes[first], scale, shift)[which]
         positions = frame_positions(clip_length, self.rates)
         embedding = self.transformer(features.view(count, clip_length, -1) + positions).mean(dim=1)
         return self.heads(embedding), embedding

@@ -13,6 +13,10 @@ CLIP_LENGTH: Final = 16
 NUM_CLIPS: Final = 4
 FRAME_STRIDE: Final = 1
 
+# The published model reads a clip as images of three planes, mostly of one channel of three consecutive frames. Clips
+# whose starts differ by a multiple of three frames have most of these images in common.
+PLANES_PER_IMAGE: Final = 3
+
 # The published training code reads frames with OpenCV and never swaps the channels: channel 0 is blue. Grey pixels are
 # the same either way; colour Doppler is not.
 CHANNEL_ORDER: Literal["BGR", "RGB"] = "BGR"

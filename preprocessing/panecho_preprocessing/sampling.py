@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_preprocessing.constants import PLANES_PER_IMAGE
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.options import ClipOptions
 
@@ -17,8 +18,10 @@ _ROUNDED = 0.0006
 def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
     """Return the first frame of each clip: evenly spaced from the first frame to the last start that fits.
 
-    A single clip is taken from the middle. A video too short for different starts gives every clip the same one. The
-    same video always gives the same starts.
+    A single clip is taken from the middle. Starts of clips that overlap are multiples of three frames (times the
+    stride), fewer than 4.5 from the even ones: the model then computes the images that clips share once. A video
+    too short for that has even starts, and one too short for different starts gives every clip the same one. The same
+    video always gives the same starts.
 
     Args:
         frame_count: frames in the video, at least 1.
@@ -30,11 +33,16 @@ def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
     Example:
         >>> clip_starts(65, ClipOptions(num_clips=4))
         array([ 0, 16, 33, 49])
+        >>> clip_starts(30, ClipOptions(num_clips=4))
+        array([ 0,  3,  9, 12])
     """
     last_start = _last_start(frame_count, options)
     if options.num_clips == 1:
         return np.array([last_start // 2], dtype=np.int64)
-    return np.linspace(0, last_start, options.num_clips).round().astype(np.int64)
+    step, gaps = PLANES_PER_IMAGE * options.frame_stride, options.num_clips - 1
+    if not gaps * step <= last_start < gaps * span:
+        step = 1
+    return np.linspace(0, last_start // step, options.num_clips).round().astype(np.int64) * step
 
 
 def _last_start(frame_count: int, options: ClipOptions) -> int:

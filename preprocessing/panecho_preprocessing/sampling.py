@@ -40,13 +40,18 @@ def clip_starts(frame_count: int, options: ClipOptions) -> NDArray[np.int64]:
     if options.num_clips == 1:
         return np.array([last_start // 2], dtype=np.int64)
     step, gaps = PLANES_PER_IMAGE * options.frame_stride, options.num_clips - 1
-    if not gaps * step <= last_start < gaps * span:
+    if not gaps * step <= last_start < gaps * _span(options):
         step = 1
     return np.linspace(0, last_start // step, options.num_clips).round().astype(np.int64) * step
 
 
 def _last_start(frame_count: int, options: ClipOptions) -> int:
-    return max(0, frame_count - (options.clip_length - 1) * options.frame_stride - 1)
+    return max(0, frame_count - _span(options))
+
+
+def _span(options: ClipOptions) -> int:
+    """Return the frames from the first of a clip to its last, both included."""
+    return (options.clip_length - 1) * options.frame_stride + 1
 
 
 def _start_at(place: float, frame_count: int, options: ClipOptions) -> NDArray[np.int64]:

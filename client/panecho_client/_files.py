@@ -32,8 +32,10 @@ class FoundFiles:
 def find_files(paths: StrPath | Iterable[StrPath]) -> FoundFiles:
     """Find the files that the paths name: files themselves, and everything below folders and ZIP files, sorted.
 
-    A member of a ZIP file has the path ``study.zip/IM0001``. Hidden files below a folder (a part of the path starts
-    with a dot), anything that is not a regular file, and files named twice are left out.
+    A member of a ZIP file has the path ``study.zip/IM0001``. Links to folders are followed, after the folders
+    themselves; each folder is read once. Hidden files below a folder (a part of the path starts with a dot), anything
+    that is not a regular file, files named twice, and links to a folder that was read or that holds the link are left
+    out.
 
     Example:
         >>> found = find_files("study/")
@@ -55,7 +57,7 @@ def find_files(paths: StrPath | Iterable[StrPath]) -> FoundFiles:
                 left_out.append(LeftOut(path=path, reason=reason or "named twice"))
     if not files:
         names = ", ".join(map(str, given))
-        hidden = f" ({len(left_out)} left out: hidden or not regular files)" if left_out else ""
+        hidden = f" ({len(left_out)} left out: hidden, links or not regular files)" if left_out else ""
         raise FilesError(f"{names}: no file found{hidden}; name the files of one study.", paths=given)
     return FoundFiles(files=tuple(files.values()), left_out=tuple(left_out))
 
@@ -89,10 +91,27 @@ def _below(root: Path) -> Iterator[Path]:
         return
     if not root.is_dir():
         raise FilesError(f"{root} is neither a file nor a folder; name a file.", paths=[root])
+    yield from _walked(root, set())
+
+
+def _walked(root: Path, read: set[Path]) -> Iterator[Path]:
+    """Yield the files below a folder, and links to folders that are not followed; ``read`` holds those read so far."""
+    links = []
     for folder, folders, names in os.walk(root, onerror=_raise):
-        folders.sort()
-        links = [name for name in folders if Path(folder, name).is_symlink()]
-        yield from (Path(folder, name) for name in sorted(names + links))
+        read.add(Path(folder).resolve())
+        paths = [Path(folder, name) for name in sorted(folders)]
+        links += [path for path in paths if path.is_symlink()]
+        folders[:] = [path.name for path in paths if not path.is_symlink() and path.resolve() not in read]
+        yield from (Path(folder, name) for name in sorted(names))
+    for link in links:
+        if _is_hidden(link, root) or link.resolve() in read or _holds_itself(link):
+            yield link
+        else:
+            yield from _walked(link, read)
+
+
+def _holds_itself(link: Path) -> bool:
+    return link.parent.resolve().is_relative_to(link.resolve())
 
 
 def _raise(error: OSError) -> NoReturn:
@@ -103,8 +122,12 @@ def _raise(error: OSError) -> NoReturn:
 def _why_left_out(path: Path, root: Path) -> str | None:
     if path == root or zip_of(root):
         return None
-    if any(part.startswith(".") for part in path.relative_to(root).parts):
+    if _is_hidden(path, root):
         return "hidden"
     if path.is_dir():
-        return "link to a folder"
+        return "link to a folder that holds it" if _holds_itself(path) else "link to a folder that was read already"
     return None if path.is_file() else "not a regular file"
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)

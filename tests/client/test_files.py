@@ -42,9 +42,42 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         (".DS_Store", "hidden"),
         ("config", "hidden"),
         ("pipe", "not a regular file"),
-        ("other", "link to a folder"),
+        ("other", "link to a folder that holds it"),
         ("a.dcm", "named twice"),
     }
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    studies, elsewhere = tmp_path / "studies", tmp_path / "elsewhere"
+    real = write(studies / "real/a.dcm")
+    inner = write(elsewhere / "one/b.dcm")
+    write(elsewhere / "two/c.dcm")
+    for name, target in {
+        "1": elsewhere / "one",
+        "2": elsewhere,  # what of it was not read yet
+        "again": elsewhere / "one",
+        "first": real.parent,  # a folder is read under its own name
+        "root": studies,
+        "up": tmp_path,
+    }.items():
+        (studies / name).symlink_to(target)
+    (elsewhere / "one/back").symlink_to(elsewhere)
+    (elsewhere / "two/loop").symlink_to(elsewhere / "two/loop")
+    (studies / ".hidden").mkdir()
+    (studies / ".hidden/link").symlink_to("/usr")
+    found = find_files(studies)
+    assert found.files == (real, studies / "1/b.dcm", studies / "2/two/c.dcm")
+    assert {(str(left_out.path.relative_to(studies)), left_out.reason) for left_out in found.left_out} == {
+        ("1/back", "link to a folder that holds it"),
+        ("2/two/loop", "not a regular file"),
+        ("again", "link to a folder that was read already"),
+        ("first", "link to a folder that was read already"),
+        (".hidden/link", "hidden"),
+        ("root", "link to a folder that holds it"),
+        ("up", "link to a folder that holds it"),
+    }
+    assert find_files([studies / "1", studies / "again"]).files == (studies / "1/b.dcm",)
+    assert find_files(inner).files == (inner,)
 
 
 def test_hidden_file_that_is_named_is_sent(tmp_path: Path) -> None:

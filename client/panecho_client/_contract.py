@@ -24,6 +24,7 @@ CLIP_VIDEO = "clip_video"
 CLIP_LOGITS = "clip_logits"
 EMBEDDING = "embedding"
 KEY_FRAME = "key_frame"
+VIDEO_DIGEST = "video_digest"
 FRAMES = "frames"
 FRAME_EMBEDDING = "frame_embedding"
 

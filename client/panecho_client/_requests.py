@@ -20,6 +20,7 @@ from panecho_client._contract import (
     FRAME_SIZE,
     KEY_FRAME,
     LOGITS,
+    VIDEO_DIGEST,
     VIDEO_STATUS,
     Tensors,
     is_ok,
@@ -35,7 +36,6 @@ ONE_REQUEST_BYTES = 32 * 2**20
 ONE_REQUEST_CLIPS = 32  # of 64 frames, the longest clip, a server takes this many by default
 
 COPY = "DUPLICATE: the same video as video_sizes[{}]; it counts once"
-SAME_LOGITS = 1e-4  # what shares a batch changes the last digits
 
 NO_LOGITS = np.empty((0, 0), np.float32)
 
@@ -57,6 +57,7 @@ class VideoAnswer:
     Attributes:
         status: ``ok``, or why there are no clips.
         logits: FP32 [K, 58], of its clips; [0, 0] where there are none, or they were not requested.
+        digest: Equal for requests that hold the same video; empty if not requested.
         rows: Outputs that hold a row per video, as far as requested: ``embedding`` FP32 [768], the mean over its clips,
             and ``key_frame`` UINT8 [224, 224, 3].
     """
@@ -64,6 +65,7 @@ class VideoAnswer:
     status: str
     logits: NDArray[np.float32]
     rows: Tensors
+    digest: str = ""
 
 
 def choose_tasks(tasks: tuple[Task, ...], keys: str | Iterable[str] | None) -> tuple[Task, ...]:
@@ -97,7 +99,12 @@ def video_answer(outputs: Tensors) -> VideoAnswer:
     """Return the answer to a request for one video."""
     (status,) = outputs[VIDEO_STATUS]
     rows = {name: outputs[name][0].copy() for name in NO_ROWS if name in outputs}
-    return VideoAnswer(status=status.decode(errors="replace"), logits=outputs.get(CLIP_LOGITS, NO_LOGITS), rows=rows)
+    return VideoAnswer(
+        status=status.decode(errors="replace"),
+        logits=outputs.get(CLIP_LOGITS, NO_LOGITS),
+        rows=rows,
+        digest=outputs[VIDEO_DIGEST][0].decode(errors="replace") if VIDEO_DIGEST in outputs else "",
+    )
 
 
 def refused_status(error: RequestError) -> str | None:
@@ -152,18 +159,14 @@ def require_usable(answers: Sequence[VideoAnswer], files: Sequence[Path], on_err
 def without_copies(answers: Sequence[VideoAnswer]) -> list[VideoAnswer]:
     """Return the answers with each video counted once, as the server counts it for a study in one request.
 
-    Clips of the same video have the same logits; the status of a copy names the first of them.
+    Copies have the same digest; their status names the first of them.
     """
-    kept: list[VideoAnswer] = []
-    for answer in answers:
-        first = next((index for index, other in enumerate(kept) if _is_copy(answer, other)), None)
-        kept.append(answer if first is None else skipped_video(COPY.format(first)))
+    firsts: dict[str, int] = {}
+    kept = []
+    for index, answer in enumerate(answers):
+        first = firsts.setdefault(answer.digest, index) if is_ok(answer.status) and answer.digest else index
+        kept.append(answer if first == index else skipped_video(COPY.format(first)))
     return kept
-
-
-def _is_copy(answer: VideoAnswer, other: VideoAnswer) -> bool:
-    same = is_ok(answer.status) and is_ok(other.status) and answer.logits.shape == other.logits.shape
-    return same and bool(np.allclose(answer.logits, other.logits, rtol=SAME_LOGITS, atol=SAME_LOGITS))
 
 
 def gathered(answers: Sequence[VideoAnswer]) -> dict[str, NDArray[Any]]:

@@ -16,6 +16,7 @@ from panecho_client._contract import (
     KEY_FRAME,
     KEY_FRAMES,
     POSTPROCESSING,
+    VIDEO_DIGEST,
     Parameters,
 )
 from panecho_client._description import Task
@@ -98,7 +99,7 @@ class StudyRequest:
     async def _by_video(self, sender: Sender, tasks: Sequence[Task]) -> dict[str, NDArray[Any]]:
         of_videos = [name for name, asked in ((EMBEDDING, self.embedding), (KEY_FRAME, self.key_frames)) if asked]
         answers = await sender.each_file(
-            ENSEMBLE, self.files, [CLIP_LOGITS, *of_videos], self._parameters, self.on_progress
+            ENSEMBLE, self.files, [CLIP_LOGITS, VIDEO_DIGEST, *of_videos], self._parameters, self.on_progress
         )
         require_usable(answers, self.files, self.on_error)
         answers = without_copies(answers)

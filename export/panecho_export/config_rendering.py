@@ -83,8 +83,11 @@ def _study_outputs(tasks: Tasks) -> dict[str, str]:
 
 
 def _ensemble_outputs(tasks: Tasks) -> dict[str, str]:
-    """Return the outputs of the ensemble by name: postprocessing's, and the key frames straight from preprocessing."""
-    return _study_outputs(tasks) | {"key_frame": _tensor("key_frame", "TYPE_UINT8", -1, FRAME_SIZE, FRAME_SIZE, 3)}
+    """Return the outputs of the ensemble by name: postprocessing's, and those that preprocessing alone knows."""
+    return _study_outputs(tasks) | {
+        "key_frame": _tensor("key_frame", "TYPE_UINT8", -1, FRAME_SIZE, FRAME_SIZE, 3),
+        "video_digest": _tensor("video_digest", "TYPE_STRING", -1),
+    }
 
 
 def _clip_outputs(tasks: Tasks) -> dict[str, int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from panecho_local.backbone import Backbone
 from panecho_model.constants import MAX_CLIPS
-from panecho_postprocessing.aggregation import Head, predict, read_clips
+from panecho_postprocessing.aggregation import Head, predict, read_clips, unusable_rows
 from panecho_preprocessing import ClipOptions, Limits, StudyClips, preprocess_study
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -92,12 +92,15 @@ class Pipeline:
             limits=self.limits,
             cancelled=cancelled,
         )
-        status = np.array([text.encode() for text in study.video_status], np.object_)
+        status, digests = (
+            np.array([text.encode() for text in texts], np.object_) for texts in (study.video_status, study.digests)
+        )
         return {
             "clips": study.clips,
             "clip_video": study.clip_video,
             "video_status": status,
             "key_frame": study.key_frames,
+            "video_digest": digests,
         }
 
     def _encode(
@@ -113,10 +116,13 @@ class Pipeline:
         return {"frame_embedding": embedding}
 
     def _aggregate(
-        self, inputs: Tensors, outputs: Sequence[str], _parameters: Parameters, _cancelled: Callable[[], bool]
+        self, inputs: Tensors, outputs: Sequence[str], parameters: Parameters, _cancelled: Callable[[], bool]
     ) -> Outputs:
         clips = read_clips(inputs)
         usable = clips.finite()
         status = np.array([text.encode() for text in usable.video_status], np.object_)
         passed_on = {"clip_logits": clips.logits, "clip_video": clips.clip_video, "video_status": status}
-        return {**predict(self.heads, usable, set(outputs)), **passed_on}
+        return {
+            **predict(self.heads, usable, set(outputs), unusable=unusable_rows(parameters)),
+            **passed_on,
+        }

@@ -173,16 +173,31 @@ def read_clips(tensors: Mapping[str, NDArray[Any]]) -> ClipOutputs:
     )
 
 
-def predict(heads: Sequence[Head], clips: ClipOutputs, outputs: Collection[str]) -> dict[str, FloatArray]:
+def unusable_rows(parameters: Mapping[str, object]) -> float:
+    """Return what the rows of a video that could not be used hold, by the request parameter of that name.
+
+    Raises:
+        InvalidClipsError: It is neither ``nan`` nor ``zero``.
+    """
+    chosen = parameters.get("unusable_rows", "nan")
+    if chosen not in ("nan", "zero"):
+        raise InvalidClipsError(f'unusable_rows={chosen!r}: must be "nan" or "zero"')
+    return 0.0 if chosen == "zero" else np.nan
+
+
+def predict(
+    heads: Sequence[Head], clips: ClipOutputs, outputs: Collection[str], *, unusable: float = np.nan
+) -> dict[str, FloatArray]:
     """Return the requested outputs of a study.
 
     Args:
         heads: As ``read_heads`` gives them.
         clips: The study's clips, all ``finite``.
         outputs: Requested names: ``<task>`` [C], ``video/<task>`` [N, C] and ``embedding`` [N, 768].
+        unusable: What rows of videos without clips hold; JSON has no NaN.
 
     Returns:
-        FP32 arrays by name. Rows of videos without clips are NaN and do not count in the study's mean.
+        FP32 arrays by name. Rows of videos without clips do not count in the study's mean.
 
     Raises:
         InvalidClipsError: The clips' parts do not belong together, or no video has a clip.
@@ -197,4 +212,5 @@ def predict(heads: Sequence[Head], clips: ClipOutputs, outputs: Collection[str])
             results[f"video/{head.key}"] = videos.astype(np.float32)
     if "embedding" in outputs:
         results["embedding"] = clips.video_means(clips.clip_embedding).astype(np.float32)
-    return {name: result for name, result in results.items() if name in outputs}
+    filler = np.float32(unusable)
+    return {name: np.where(np.isnan(result), filler, result) for name, result in results.items() if name in outputs}

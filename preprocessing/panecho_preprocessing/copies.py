@@ -2,9 +2,10 @@
 
 Equal bytes are found before anything is decoded. Decoded videos are the same if they have the same number of frames and
 either the same clips, or the same SOPInstanceUID and nearly the same clips (compressed again). A UID alone proves
-nothing: some anonymisers write one UID into all files.
+nothing: some anonymisers write one UID into all files. Files that are sent one by one are compared by their digests.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -44,6 +45,13 @@ def equal_videos(videos: Mapping[int, VideoClips]) -> dict[int, int]:
         else:
             copies[index] = earlier
     return copies
+
+
+def digest(video: VideoClips) -> str:
+    """Return what two requests for the same video have in common: SHA-256 of its clips and its number of frames."""
+    content = hashlib.sha256(b"%d frames" % video.frames)
+    content.update(np.ascontiguousarray(video.clips).data)
+    return content.hexdigest()
 
 
 def duplicate(original: int) -> VideoError:

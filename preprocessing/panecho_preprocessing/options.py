@@ -77,6 +77,9 @@ _TRITONS = {
     "timeout",
 }
 
+_OF_POSTPROCESSING = ("unusable_rows",)
+"""Parameters of an ensemble's later step, which checks them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipOptions:
@@ -145,7 +148,7 @@ class ClipOptions:
         """
         names = [field.name for field in fields(cls)]
         for parameter in parameters:
-            _reject_unknown(parameter, names)
+            _reject_unknown(parameter, [*names, *_OF_POSTPROCESSING])
         chosen = {name: parameters[name] for name in names if name in parameters}
         chosen |= {name: _whole_number(name, value) for name, value in chosen.items() if name in _LIMITS}
         chosen |= {name: _number(value) for name, value in chosen.items() if name in _RATES}

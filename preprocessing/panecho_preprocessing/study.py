@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from panecho_preprocessing.clips import VideoClips, opened, pool, sample_clips
 from panecho_preprocessing.constants import CROP, FRAME_BYTES
-from panecho_preprocessing.copies import duplicate, equal_files, equal_videos
+from panecho_preprocessing.copies import digest, duplicate, equal_files, equal_videos
 from panecho_preprocessing.dicom.quiet_pydicom import quiet_pydicom
 from panecho_preprocessing.errors import (
     InvalidRequestError,
@@ -35,12 +35,14 @@ class StudyClips:
         video_status: for each of the N files "ok", "ok: what to know", or "CODE: what is wrong and what to do".
         key_frames: uint8 [N, 224, 224, 3], the middle frame of each file as the model sees it, but red first, to show
             to people; zeros for a file that cannot be used; [0, 224, 224, 3] unless requested.
+        digests: for each of the N files the digest of its clips, empty for a file that cannot be used.
     """
 
     clips: NDArray[np.uint8]
     clip_video: NDArray[np.int32]
     video_status: tuple[str, ...]
     key_frames: NDArray[np.uint8]
+    digests: tuple[str, ...]
 
 
 def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind of setting
@@ -93,6 +95,7 @@ def preprocess_study(  # noqa: PLR0913 - two tensors, and one argument per kind 
         clip_video=np.repeat([*made], options.num_clips).astype(np.int32),
         video_status=tuple(statuses),
         key_frames=_key_frames(made, len(files) if options.key_frames else 0),
+        digests=tuple(digest(made[index]) if index in made else "" for index in range(len(files))),
     )
 
 

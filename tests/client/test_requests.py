@@ -18,6 +18,7 @@ from panecho_client._requests import (
     skipped_video,
     video_answer,
     with_video_rows,
+    without_copies,
 )
 
 FILES = [Path("a.dcm"), Path("b.dcm"), Path("c.dcm")]
@@ -61,6 +62,24 @@ def test_a_skipped_video_has_an_embedding_of_nan_and_a_black_frame(answers: list
 def test_an_answer_holds_what_was_requested() -> None:
     answer = video_answer({"video_status": np.array([b"ok"], object), "embedding": np.ones((1, 768), np.float32)})
     assert (answer.status, len(answer.logits), [*answer.rows]) == ("ok", 0, ["embedding"])
+
+
+def test_videos_of_one_digest_count_once() -> None:
+    """Whatever their numbers: what shares a batch changes them, and two videos can have the same."""
+    answers = [
+        VideoAnswer(status=status, logits=np.full((1, 58), number, np.float32), rows={}, digest=digest)
+        for status, number, digest in (
+            ("ok", 0, "a"),
+            ("ok", 0, "b"),
+            ("EMPTY_FILE: no bytes", 0, ""),
+            ("ok: no sector", 0.5, "a"),
+            ("ok", 0, ""),
+            ("ok", 0, ""),
+        )
+    ]
+    statuses = [answer.status for answer in without_copies(answers)]
+    copy = "DUPLICATE: the same video as video_sizes[0]; it counts once"
+    assert statuses == ["ok", "ok", "EMPTY_FILE: no bytes", copy, "ok", "ok"]
 
 
 def test_a_skipped_video_is_refused_where_it_must_be(answers: list[VideoAnswer]) -> None:

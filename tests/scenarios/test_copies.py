@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 
 from panecho_client import ClipOptions, PanEcho
 from panecho_server import TritonServer
@@ -15,7 +17,9 @@ QUICK = ClipOptions(num_clips=1, clip_length=2)
 def test_the_same_video_under_two_names_counts_once(
     server: TritonServer, cine: Path, tmp_path: Path, batching: Literal["whole-study", "per-video"]
 ) -> None:
-    (tmp_path / "copy.dcm").write_bytes(cine.read_bytes())
+    copy = dcmread(cine)
+    copy.SOPInstanceUID = copy.file_meta.MediaStorageSOPInstanceUID = generate_uid()  # the same pixels, sent again
+    copy.save_as(tmp_path / "copy.dcm")
     files = [cine, cine.parent / "sonosite_h264.mp4", tmp_path / "copy.dcm"]
     with PanEcho(server.grpc_url) as panecho:
         study = panecho.predict_study(files, tasks="EF", clip_options=QUICK, batching=batching)

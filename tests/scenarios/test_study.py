@@ -92,7 +92,7 @@ def test_any_output_can_be_asked_for_alone(client: Client, cine: Path, name: str
 
 def test_everything_is_answered_when_nothing_is_asked_for(client: Client, cine: Path) -> None:
     outputs = infer_study(client, triton, [cine.read_bytes()], parameters=QUICK)
-    assert set(outputs) == PREDICTIONS | {"video_status", "clip_logits", "clip_video", "key_frame"}
+    assert set(outputs) == PREDICTIONS | {"video_status", "clip_logits", "clip_video", "key_frame", "video_digest"}
 
 
 @pytest.mark.slow
@@ -103,7 +103,7 @@ def test_studies_sent_at_once_answer_as_one_at_a_time(client: Client, cine: Path
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(lambda study: infer_study(client, triton, study, parameters=parameters), studies))
     for one, other in zip(alone, together, strict=True):
-        for name in ("video_status", "clip_video"):
+        for name in ("video_status", "clip_video", "video_digest"):
             assert one.pop(name).tolist() == other.pop(name).tolist()
         assert_same(other, one)
 

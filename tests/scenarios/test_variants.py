@@ -91,7 +91,7 @@ def test_a_few_tasks_and_another_clip_length(tmp_path: Path, cine: Path, expecte
     variant = Variant(tasks=find_tasks(["AVStenosis", "EF"]), parts=("study",), clip_length=CLIP_LENGTH)
     with served(tmp_path, variant) as server, triton.InferenceServerClient(server.grpc_url) as client:
         outputs = infer_study(client, triton, [cine.read_bytes()], parameters={"num_clips": 1})
-        assert set(outputs) == {*expected, "video_status", "clip_logits", "clip_video", "key_frame"}
+        assert set(outputs) == {*expected, "video_status", "clip_logits", "clip_video", "key_frame", "video_digest"}
         assert outputs["clip_logits"].shape == (1, 4)
         for name, array in expected.items():
             np.testing.assert_allclose(outputs[name], array, rtol=0, atol=TOLERANCE, err_msg=name)
@@ -124,7 +124,7 @@ def test_without_heads_a_study_gives_embeddings(tmp_path: Path, cine: Path, expe
             embedding = panecho.embed(cine, clip_options=ClipOptions(num_clips=1))[cine]
             with pytest.raises(RequestError, match="exported without tasks"):
                 panecho.predict_study(cine)
-    assert set(outputs) == {"embedding", "video_status", "clip_video", "key_frame"}
+    assert set(outputs) == {"embedding", "video_status", "clip_video", "key_frame", "video_digest"}
     np.testing.assert_allclose(outputs["embedding"][:1], expected["embedding"], rtol=0, atol=TOLERANCE)
     assert np.isnan(outputs["embedding"][1]).all()
     np.testing.assert_allclose(np.array(embedding)[None], expected["embedding"], rtol=0, atol=TOLERANCE)

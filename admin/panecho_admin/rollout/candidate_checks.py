@@ -79,7 +79,7 @@ def _study_shapes(tasks: Sequence[Task], videos: int) -> dict[str, tuple[int, ..
     shapes: dict[str, tuple[int, ...]] = {task.key: (task.size,) for task in tasks}
     shapes |= {f"video/{task.key}": (videos, task.size) for task in tasks}
     shapes |= {"embedding": (videos, EMBEDDING_SIZE), "video_status": (videos,), "clip_video": (videos,)}
-    shapes["key_frame"] = (videos, FRAME_SIZE, FRAME_SIZE, 3)
+    shapes |= {"key_frame": (videos, FRAME_SIZE, FRAME_SIZE, 3), "video_digest": (videos,)}
     return shapes | ({"clip_logits": (videos, sum(task.size for task in tasks))} if tasks else {})
 
 

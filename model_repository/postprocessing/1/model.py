@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from panecho_postprocessing.aggregation import MODEL_FAILED, InvalidClipsError, predict, read_clips, read_heads
+from panecho_postprocessing.aggregation import (
+    MODEL_FAILED,
+    InvalidClipsError,
+    predict,
+    read_clips,
+    read_heads,
+    unusable_rows,
+)
 
 
 class TritonPythonModel:
@@ -32,7 +39,8 @@ class TritonPythonModel:
         try:
             clips = read_clips(inputs)
             usable = clips.finite()
-            outputs: dict[str, Any] = dict(predict(self.heads, usable, requested))
+            rows = unusable_rows(json.loads(request.parameters()))
+            outputs: dict[str, Any] = dict(predict(self.heads, usable, requested, unusable=rows))
         except InvalidClipsError as error:
             return _error(str(error), pb_utils.TritonError.INVALID_ARG)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's

@@ -55,13 +55,17 @@ class TritonPythonModel:
             return _error(str(error), pb_utils.TritonError.CANCELLED)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's error and no other's
             return _error(f"preprocessing failed: {type(error).__name__}", pb_utils.TritonError.INTERNAL)
-        status = np.array([text.encode() for text in study.video_status], dtype=np.object_)
+        status, digests = (
+            np.array([text.encode() for text in texts], dtype=np.object_)
+            for texts in (study.video_status, study.digests)
+        )
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("clips", study.clips),
                 pb_utils.Tensor("clip_video", study.clip_video),
                 pb_utils.Tensor("video_status", status),
                 pb_utils.Tensor("key_frame", study.key_frames),
+                pb_utils.Tensor("video_digest", digests),
             ]
         )
 

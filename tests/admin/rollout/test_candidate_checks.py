@@ -148,6 +148,7 @@ def answer() -> dict[str, NDArray[Any]]:
         "video_status": np.array([b"ok", b"ok"], np.object_),
         "clip_video": np.array([0, 1], np.int32),
         "key_frame": np.zeros((2, 224, 224, 3), np.uint8),
+        "video_digest": np.array([b"a", b"b"], np.object_),
     }
 
 

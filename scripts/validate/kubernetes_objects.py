@@ -1,7 +1,8 @@
 """Renders every kustomization below ``deploy/kubernetes`` and checks each object strictly: unknown fields are refused.
 
 Kubernetes' own kinds are checked by kubernetes-validate, others against ``deploy/kubernetes/schemas``. A kind without a
-schema is an error.
+schema is an error. Then the objects of each are checked together, as they are deployed: the names by which they refer
+to each other, who reaches whom, what pods may do, and values that must fit each other.
 """
 
 import json
@@ -10,28 +11,35 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped] # ships no type information
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from kubernetes_network import network_problems
+from kubernetes_pods import pod_problems
+from kubernetes_references import reference_problems
+from kubernetes_stack import KubernetesObject, Stack
+from kubernetes_values import value_problems
 from referencing import Registry, Resource
 
 KUBERNETES_VERSION = "1.37"
 FOLDER = Path("deploy/kubernetes")
 SERVERS = FOLDER / "overlays/gpu"
 """What a component is rendered with: alone it is not a kustomization."""
-
-KubernetesObject: TypeAlias = dict[str, Any]
+HARDWARE = (FOLDER / "components/cpu", FOLDER / "components/gpu")
+"""Components that are rendered with the base."""
+BASE = FOLDER / "base"
+STORAGE = FOLDER / "storage"
 
 
 def kustomizations(root: Path) -> list[Path]:
     """Return the folders that hold a kustomization, sorted."""
-    return sorted(path.parent for path in (root / FOLDER).rglob("kustomization.yaml"))
+    return sorted(path.parent for path in (root / FOLDER).rglob("kustomization.yaml") if path.parent.name != "pod")
 
 
 def render(folder: Path, root: Path) -> list[KubernetesObject]:
@@ -44,8 +52,11 @@ def render(folder: Path, root: Path) -> list[KubernetesObject]:
     if kustomization["kind"] != "Component":
         return _kustomize(folder)
     with tempfile.TemporaryDirectory() as temporary:
-        servers, component = (os.path.relpath(path, Path(temporary).resolve()) for path in (root / SERVERS, folder))
-        whole = {"resources": [servers], "components": [component]}
+        folders = [root / (BASE if folder.relative_to(root) in HARDWARE else SERVERS), folder]
+        if folder.name == "gateway-envoy":
+            folders.insert(1, folder.with_name("gateway"))
+        servers, *components = (os.path.relpath(path, Path(temporary).resolve()) for path in folders)
+        whole = {"resources": [servers], "components": components}
         Path(temporary, "kustomization.yaml").write_text(json.dumps(whole))
         return _kustomize(Path(temporary))
 
@@ -53,12 +64,52 @@ def render(folder: Path, root: Path) -> list[KubernetesObject]:
 def problem(item: KubernetesObject, root: Path) -> str | None:
     """Return what is wrong with an object, with the path of the field; None where nothing is."""
     try:
-        kubernetes_validate.validate(item, KUBERNETES_VERSION, strict=True)
+        return _problem(json.dumps(item, sort_keys=True))
     except kubernetes_validate.SchemaNotFoundError:
         return _vendored_problem(item, root)
+
+
+@cache
+def _problem(item: str) -> str | None:
+    try:
+        kubernetes_validate.validate(json.loads(item), KUBERNETES_VERSION, strict=True)
     except kubernetes_validate.ValidationError as error:
         return _said(error)
     return None
+
+
+def compose(components: Sequence[str], root: Path) -> list[KubernetesObject]:
+    """Return the objects of the base with these components of ``deploy/kubernetes/components``, in this order.
+
+    Raises:
+        RuntimeError: kubectl refuses them; the text says why.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        here = Path(temporary).resolve()
+        paths = [os.path.relpath(root / FOLDER / "components" / name, here) for name in components]
+        whole = {"namespace": "panecho", "resources": [os.path.relpath(root / BASE, here)], "components": paths}
+        Path(temporary, "kustomization.yaml").write_text(json.dumps(whole))
+        return _kustomize(Path(temporary))
+
+
+def stack_problems(items: list[KubernetesObject], root: Path) -> list[str]:
+    """Return what is wrong with objects that are deployed together, and with the namespace, storage and servers."""
+    served = any(item["kind"] in ("Deployment", "InferenceService") for item in items)
+    try:
+        stack = Stack(items, _around(root / STORAGE) + ([] if served else _around(root / SERVERS)))
+    except RuntimeError as error:
+        return [str(error)]
+    return [
+        *reference_problems(stack, root),
+        *pod_problems(stack),
+        *value_problems(stack, root),
+        *network_problems(stack),
+    ]
+
+
+@cache
+def _around(folder: Path) -> list[KubernetesObject]:
+    return _kustomize(folder)
 
 
 def name_of(item: KubernetesObject) -> str:
@@ -76,25 +127,25 @@ def main() -> None:
         sys.exit(1)
 
 
+def folder_problems(folder: Path, root: Path) -> tuple[int, list[str]]:
+    """Return how many objects a kustomization renders, and what is wrong with them."""
+    try:
+        items = render(folder, root)
+    except RuntimeError as error:
+        return 0, [str(error)]
+    found = [f"{name_of(item)}: {text}" for item in items if (text := problem(item, root)) is not None]
+    return len(items), found or stack_problems(items, root)
+
+
 def _check_all(root: Path) -> Iterator[str]:
-    checked: dict[str, str | None] = {}
     folders = kustomizations(root)
     if not folders:
         yield f"{root / FOLDER} holds no kustomization"
     for folder in folders:
-        shown = folder.relative_to(root)
-        try:
-            items = render(folder, root)
-        except RuntimeError as error:
-            yield f"{shown}: {error}"
-            continue
-        for item in items:
-            key = json.dumps(item, sort_keys=True)
-            if key not in checked:
-                checked[key] = problem(item, root)
-            if (found := checked[key]) is not None:
-                yield f"{shown}: {name_of(item)}: {found}"
-        sys.stdout.write(f"{shown}: {len(items)} objects\n")
+        count, found = folder_problems(folder, root)
+        yield from (f"{folder.relative_to(root)}: {text}" for text in found)
+        if count:
+            sys.stdout.write(f"{folder.relative_to(root)}: {count} objects\n")
 
 
 def _kustomize(folder: Path) -> list[KubernetesObject]:

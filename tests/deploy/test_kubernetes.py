@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from kubernetes_objects import KubernetesObject, kustomizations, name_of, problem, render
+from kubernetes_objects import kustomizations, name_of, problem, render
+from kubernetes_stack import KubernetesObject
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
@@ -32,7 +33,7 @@ def test_every_object_passes() -> None:
     assert [line.partition(":")[0] for line in lines] == [
         str(folder.relative_to(ROOT)) for folder in kustomizations(ROOT)
     ]
-    for overlay in ("base", "overlays/cpu", "overlays/gpu", "overlays/autoscale", "overlays/kserve"):
+    for overlay in ("base", "overlays/cpu", "overlays/gpu", "components/autoscale", "overlays/kserve"):
         assert any(line.startswith(f"deploy/kubernetes/{overlay}: ") for line in lines)
 
 
@@ -62,9 +63,13 @@ def unknown_field(*path: str | int) -> Fault:
 
 POD = ("spec", "template", "spec")
 FAULTS: dict[str, tuple[tuple[Fault, str], ...]] = {
+    "BackendTrafficPolicy": (
+        (wrong_type("spec", "timeout", "http", "requestTimeout"), "spec.timeout.http.requestTimeout: [5]"),
+        (unknown_field("spec", "timeout", "http"), "spec.timeout.http: "),
+    ),
     "ConfigMap": ((wrong_type("data"), "data: [5]"), (unknown_field(), "'nonsense' was unexpected")),
     "Deployment": (
-        (wrong_type("spec", "replicas"), "spec.replicas: [5]"),
+        (wrong_type("spec", "revisionHistoryLimit"), "spec.revisionHistoryLimit: [5]"),
         (unknown_field(*POD, "containers", 0, "readinessProbe"), f"{'.'.join(POD)}.containers[0].readinessProbe: "),
         (unknown_field(*POD, "securityContext"), f"{'.'.join(POD)}.securityContext: "),
     ),
@@ -84,10 +89,6 @@ FAULTS: dict[str, tuple[tuple[Fault, str], ...]] = {
     "InferenceService": (
         (wrong_type("spec", "predictor", "minReplicas"), "spec.predictor.minReplicas: [5]"),
         (unknown_field("spec", "predictor", "containers", 0), "spec.predictor.containers[0]: "),
-    ),
-    "Ingress": (
-        (wrong_type("spec", "rules", 0, "host"), "spec.rules[0].host: [5]"),
-        (unknown_field("spec", "tls", 0), "spec.tls[0]: "),
     ),
     "Job": (
         (wrong_type("spec", "completions"), "spec.completions: [5]"),
@@ -126,6 +127,10 @@ FAULTS: dict[str, tuple[tuple[Fault, str], ...]] = {
         (unknown_field("spec", "scaleTargetRef"), "spec.scaleTargetRef: "),
         (unknown_field("spec", "advanced", "horizontalPodAutoscalerConfig", "behavior"), "behavior: "),
     ),
+    "SecurityPolicy": (
+        (wrong_type("spec", "apiKeyAuth", "credentialRefs", 0, "name"), "spec.apiKeyAuth.credentialRefs[0].name: [5]"),
+        (unknown_field("spec", "apiKeyAuth"), "spec.apiKeyAuth: "),
+    ),
     "Service": (
         (wrong_type("spec", "ports", 0, "port"), "spec.ports[0].port: [5]"),
         (unknown_field("spec"), "spec: "),
@@ -159,7 +164,7 @@ def test_a_kind_without_a_schema_fails() -> None:
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    for folder in ("kubernetes", "grafana"):
+    for folder in ("kubernetes", "grafana", "docker", "nginx"):
         shutil.copytree(ROOT / "deploy" / folder, tmp_path / "deploy" / folder)
     return tmp_path
 
@@ -174,7 +179,7 @@ def test_the_command_names_overlay_object_and_field(copied: Path) -> None:
     assert finished.returncode == 1
     wrong = finished.stderr.splitlines()
     field = "Deployment/panecho: spec.template.spec.securityContext.runAsNonRoot: 'yes' is not of type"
-    for overlay in ("base", "overlays/cpu", "overlays/gpu", "overlays/autoscale", "components/gateway", "monitoring"):
+    for overlay in ("base", "overlays/cpu", "overlays/gpu", "components/autoscale", "components/gateway", "monitoring"):
         assert any(line.startswith(f"deploy/kubernetes/{overlay}: {field}") for line in wrong)
     assert any(line.startswith("deploy/kubernetes/storage: Novelty/new: there is no schema") for line in wrong)
     (unrendered,) = (line for line in wrong if line.startswith("deploy/kubernetes/loader: "))

@@ -42,25 +42,24 @@ def block(start: str) -> str:
 
 @pytest.mark.parametrize("hardware", ["cpu", "gpu"])
 def test_a_kustomization_of_ones_own(hardware: str, checkout: Path) -> None:
-    script = block("mkdir deploy/kubernetes/site").partition("kubectl apply")[0]
+    script = block("mkdir deploy/kubernetes/site\n").partition("kubectl apply")[0]
     (deployment,) = (
         item for item in yaml.safe_load_all(run(script, checkout, hardware)) if item["kind"] == "Deployment"
     )
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     assert container["image"] == f"registry.test/heart/panecho-triton-server:{VERSION}"
     assert {"name": "PROFILE", "value": hardware} in container["env"]
-    autoscaled = (
-        next(line for line in block("overlays/autoscale#").splitlines() if line.startswith("sed"))
-        + "\nkubectl kustomize deploy/kubernetes/site"
-    )
-    kinds = [item["kind"] for item in yaml.safe_load_all(run(autoscaled, checkout))]
-    assert ("HorizontalPodAutoscaler" in kinds) == (hardware == "gpu")
+    site = checkout / "deploy/kubernetes/site/kustomization.yaml"
+    site.write_text(site.read_text().replace("components:\n", "components:\n  - ../components/autoscale\n"))
+    kinds = [item["kind"] for item in yaml.safe_load_all(run("kubectl kustomize deploy/kubernetes/site", checkout))]
+    assert "HorizontalPodAutoscaler" in kinds
 
 
 def test_jobs_and_loader_have_images_of_the_registry(checkout: Path) -> None:
-    render_archive = next(line for line in block("render() ").splitlines() if line.startswith("render() "))
+    archive = block("mkdir deploy/kubernetes/site-archive").partition("kubectl apply")[0]
+    archive += "\nkubectl kustomize deploy/kubernetes/site-archive"
     loader = block("deploy/kubernetes/loader").partition(" | kubectl apply")[0]
-    for script, count in ((f"{render_archive}\nrender", 3), (loader, 1)):
+    for script, count in ((archive, 3), (loader, 1)):
         images = re.findall(r"image: (.*)", run(script, checkout))
         assert images == [f"registry.test/heart/panecho-triton-client:{VERSION}"] * count
 
@@ -84,9 +83,12 @@ def test_what_is_named_is_there() -> None:
 
 
 def test_paths_are_there() -> None:
-    paths = set(re.findall(r"\b(?:deploy|scripts)/[\w./-]*\w", TEXT)) - {"deploy/kubernetes/site/kustomization.yaml"}
+    paths = set(re.findall(r"\b(?:deploy|scripts)/[\w./-]*\w", TEXT)) - {
+        "deploy/kubernetes/site/kustomization.yaml",
+        "deploy/kubernetes/site-archive/kustomization.yaml",
+    }
     missing = {path for path in paths if not (ROOT / path).exists()}
-    assert missing == {"deploy/kubernetes/site"}
+    assert missing == {"deploy/kubernetes/site", "deploy/kubernetes/site-archive"}
     listed = re.findall(r"^\| ((?:`[\w/-]+`(?:, )?)+) \| ", TEXT.partition("## What is in")[2], re.MULTILINE)
     folders = {folder.strip("/") for names in listed for folder in re.findall(r"`([\w/-]+)`", names)}
     expected = {path.name if path.name != "overlays" else "" for path in (ROOT / "deploy/kubernetes").iterdir()} - {""}

@@ -1,6 +1,7 @@
 """What the Kubernetes manifests say fits together, and fits image, models, rules and documentation."""
 
 import copy
+import itertools
 import json
 import re
 import tomllib
@@ -10,14 +11,23 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes_objects import KubernetesObject, kustomizations, name_of, render
+from kubernetes_objects import (
+    compose,
+    kustomizations,
+    name_of,
+    problem,
+    render,
+    stack_problems,
+)
+from kubernetes_stack import KubernetesObject
 
+from panecho_client import Connection
 from panecho_client._commands.console import SOME_FAILED
 from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
-OVERLAYS = ("cpu", "gpu", "autoscale", "autoscale-keda")
+SERVERS = ("overlays/cpu", "overlays/gpu", "components/autoscale", "components/keda")
 SERVER = {"app.kubernetes.io/name": "panecho", "app.kubernetes.io/component": "server"}
 RECORDED = {
     "panecho_queue_seconds_per_request": "panecho:queue_seconds_per_request:rate2m",
@@ -55,8 +65,8 @@ def pods(rendered: dict[str, list[KubernetesObject]]) -> Iterator[tuple[str, dic
 
 def servers(rendered: dict[str, list[KubernetesObject]]) -> Iterator[dict[str, Any]]:
     """Yield the pods of every overlay that serves."""
-    for overlay in OVERLAYS:
-        (deployment,) = of_kind(rendered[f"overlays/{overlay}"], "Deployment")
+    for folder in SERVERS:
+        (deployment,) = of_kind(rendered[folder], "Deployment")
         yield pod_of(deployment)
     (service,) = of_kind(rendered["overlays/kserve"], "InferenceService")
     yield pod_of(service)
@@ -122,8 +132,8 @@ def test_kserve_runs_the_pod_of_the_gpu_overlay(rendered: dict[str, list[Kuberne
     _, deployed, _, _, served = (copy.deepcopy(pod["spec"]) for pod in servers(rendered))
     assert served["containers"][0].pop("name") == "kserve-container"
     assert deployed["containers"][0].pop("name") == "triton"
-    for port in served["containers"][0]["ports"]:
-        assert port.pop("protocol") == "TCP"
+    assert served["containers"][0]["env"].pop() == {"name": "PROTOCOL", "value": "v2"}
+    assert served["timeout"] > 600  # the client's own
     del deployed["topologySpreadConstraints"]  # KServe adds its own
     assert {name: served[name] for name in deployed} == deployed
 
@@ -165,8 +175,8 @@ def test_what_is_written_to_is_a_volume(rendered: dict[str, list[KubernetesObjec
 
 
 def test_services_select_the_servers(rendered: dict[str, list[KubernetesObject]]) -> None:
-    for overlay in OVERLAYS:
-        items = rendered[f"overlays/{overlay}"]
+    for folder in SERVERS:
+        items = rendered[folder]
         (deployment,) = of_kind(items, "Deployment")
         pod = pod_of(deployment)
         ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
@@ -258,7 +268,7 @@ def test_the_archive_is_shared_out_whole(rendered: dict[str, list[KubernetesObje
 
 
 def test_autoscalers_read_metrics_that_are_there(rendered: dict[str, list[KubernetesObject]]) -> None:
-    (autoscaler,) = of_kind(rendered["overlays/autoscale"], "HorizontalPodAutoscaler")
+    (autoscaler,) = of_kind(rendered["components/autoscale"], "HorizontalPodAutoscaler")
     metrics = [metric["pods"] for metric in autoscaler["spec"]["metrics"]]
     assert [metric["metric"]["name"] for metric in metrics] == list(RECORDED)
     adapter = yaml.safe_load((KUBERNETES / "monitoring/prometheus-adapter-values.yaml").read_text())
@@ -267,7 +277,7 @@ def test_autoscalers_read_metrics_that_are_there(rendered: dict[str, list[Kubern
     series = {rule["name"]["as"]: rule["seriesQuery"].partition("{")[0] for rule in adapter["rules"]["custom"]}
     assert series == RECORDED
     assert set(series.values()) <= recorded
-    (scaled,) = of_kind(rendered["overlays/autoscale-keda"], "ScaledObject")
+    (scaled,) = of_kind(rendered["components/keda"], "ScaledObject")
     assert [trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]] == [
         'sum(max by (pod) (panecho:queue_seconds_per_request:rate2m{namespace="panecho"}))',
         'sum(panecho:waiting_requests:avg2m{namespace="panecho"})',
@@ -305,9 +315,16 @@ def test_the_gateway_passes_only_what_predicts(rendered: dict[str, list[Kubernet
     (listener,) = gateway["spec"]["listeners"]
     assert route["spec"]["parentRefs"] == [{"name": gateway["metadata"]["name"], "sectionName": listener["name"]}]
     assert route["spec"]["hostnames"] == [listener["hostname"]]
-    (ingress,) = of_kind(rendered["components/ingress"], "Ingress")
-    paths = [path["path"] for path in ingress["spec"]["rules"][0]["http"]["paths"]]
-    assert paths == ["/inference.GRPCInferenceService/Model", "/inference.GRPCInferenceService/Server"]
+
+
+def test_envoy_lets_a_prediction_end_and_asks_who_calls(rendered: dict[str, list[KubernetesObject]]) -> None:
+    items = rendered["components/gateway-envoy"]
+    (traffic,), (security,) = of_kind(items, "BackendTrafficPolicy"), of_kind(items, "SecurityPolicy")
+    for limit in ("requestTimeout", "streamIdleTimeout"):
+        assert int(traffic["spec"]["timeout"]["http"][limit].removesuffix("s")) > Connection.timeout
+    route = {"group": "gateway.networking.k8s.io", "kind": "GRPCRoute", "name": "panecho"}
+    assert traffic["spec"]["targetRefs"] == security["spec"]["targetRefs"] == [route]
+    assert security["spec"]["apiKeyAuth"]["credentialRefs"]
 
 
 def test_every_image_is_one_that_is_built_here(rendered: dict[str, list[KubernetesObject]]) -> None:
@@ -320,7 +337,7 @@ def test_every_image_is_one_that_is_built_here(rendered: dict[str, list[Kubernet
         if item["kind"] in ("Deployment", "Job", "Pod", "InferenceService")
         for container in pod_of(item)["spec"]["containers"] + pod_of(item)["spec"].get("initContainers", [])
     }
-    assert found == built | {"curlimages/curl:8.16.0"}
+    assert found == built | {"curlimages/curl:8.16.0", "nginxinc/nginx-unprivileged:1.30.4-alpine"}
     (deployment,) = of_kind(rendered["example"], "Deployment")
     images = [container["image"] for container in deployment["spec"]["template"]["spec"]["containers"]]
     assert images == [f"registry.example.org/panecho-triton-server:{VERSION}"]
@@ -337,7 +354,7 @@ def test_the_model_repository_comes_from_the_object_store_alone(rendered: dict[s
 
 
 def test_everything_is_in_one_namespace(rendered: dict[str, list[KubernetesObject]]) -> None:
-    for folder in rendered.keys() - {"monitoring"}:  # which has that of the kustomization that includes it
+    for folder in rendered.keys() - {"monitoring", "example"}:  # which has that of the kustomization that includes it
         for item in rendered[folder]:
             if item["kind"] != "Namespace":
                 assert item["metadata"].get("namespace") == "panecho", (folder, name_of(item))
@@ -346,3 +363,67 @@ def test_everything_is_in_one_namespace(rendered: dict[str, list[KubernetesObjec
 def test_schemas_name_their_origin() -> None:
     for schema in (KUBERNETES / "schemas").glob("*.json"):
         assert "Apache-2.0" in json.loads(schema.read_text())["$comment"]
+
+
+def test_the_proxy_is_the_only_way_in(rendered: dict[str, list[KubernetesObject]]) -> None:
+    items = rendered["components/auth-proxy"]
+    (deployment,) = of_kind(items, "Deployment")
+    triton, proxy = deployment["spec"]["template"]["spec"]["containers"]
+    assert {"--http-address=127.0.0.1", "--grpc-address=127.0.0.1", "--metrics-address=0.0.0.0"} <= set(triton["args"])
+    assert [port["containerPort"] for port in proxy["ports"]] == [8443]
+    for service in of_kind(items, "Service"):
+        assert [port["port"] for port in service["spec"]["ports"]] == [8443]
+    (configured,) = (
+        item for item in of_kind(items, "ConfigMap") if item["metadata"]["name"].startswith("panecho-nginx")
+    )
+    nginx = ROOT / "deploy/nginx"
+    assert configured["data"] == {name: (nginx / name).read_text() for name in ("nginx.conf", "upstreams.conf")}
+    assert re.findall(r"server ([^;]+):\d+;", configured["data"]["upstreams.conf"]) == ["127.0.0.1", "127.0.0.1"]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["proxy"]
+    assert (proxy["image"], proxy["command"]) == (compose["image"], compose["entrypoint"])  # which test_nginx.py runs
+
+
+HARDWARE = ("cpu", "gpu")
+FURTHER = ("autoscale", "keda", "object-store", "gateway", "auth-proxy", "storage", "archive", "kserve")
+EXCLUDED = {
+    frozenset({"autoscale", "keda"}): "only-one-of-autoscale-keda-and-kserve",
+    frozenset({"autoscale", "kserve"}): "only-one-of-autoscale-keda-and-kserve",
+    frozenset({"keda", "kserve"}): "only-one-of-autoscale-keda-and-kserve",
+    frozenset({"gateway", "auth-proxy"}): "only-one-of-auth-proxy-and-gateway",
+    frozenset({"gateway", "kserve"}): "only-one-of-gateway-and-kserve",
+    frozenset({"archive", "auth-proxy"}): "only-one-of-archive-and-auth-proxy",
+}
+
+
+@pytest.mark.parametrize(("one", "other"), [*itertools.combinations(FURTHER, 2)])
+def test_components_compose_or_are_refused_by_name(one: str, other: str) -> None:
+    components = [HARDWARE[len(one) % 2], one, other]
+    if reason := EXCLUDED.get(frozenset({one, other})):
+        with pytest.raises(RuntimeError, match=reason):
+            compose(components, ROOT)
+        return
+    assert stack_problems(compose(components, ROOT), ROOT) == []
+
+
+def test_one_kind_of_hardware() -> None:
+    with pytest.raises(RuntimeError, match="only-one-of-cpu-and-gpu"):
+        compose(["cpu", "gpu"], ROOT)
+
+
+def test_all_that_compose_do_so_together() -> None:
+    for components in (
+        ["storage", "gpu", "object-store", "auth-proxy", "keda", "../monitoring"],
+        ["storage", "cpu", "object-store", "auth-proxy", "kserve"],
+        ["storage", "gpu", "object-store", "gateway", "archive", "autoscale", "../monitoring"],
+    ):
+        items = compose(components, ROOT)
+        assert [text for item in items if (text := problem(item, ROOT))] == []
+        assert stack_problems(items, ROOT) == []
+
+
+def test_namespace_and_storage_class_are_set_once(rendered: dict[str, list[KubernetesObject]]) -> None:
+    items = rendered["example"]
+    assert {item["metadata"].get("namespace", item["metadata"]["name"]) for item in items} == {"heart"}
+    assert {claim["spec"]["storageClassName"] for claim in of_kind(items, "PersistentVolumeClaim")} == {"your-class"}
+    (scaled,) = of_kind(items, "ScaledObject")
+    assert all('{namespace="heart"}' in trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"])

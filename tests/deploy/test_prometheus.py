@@ -144,7 +144,7 @@ def test_the_autoscaler_reads_what_is_recorded() -> None:
 
 
 def test_the_queries_of_keda_are_tested_on_the_shape_of_a_gpu_server() -> None:
-    scaled = yaml.safe_load((ROOT / "deploy/kubernetes/overlays/autoscale-keda/scaled-object.yaml").read_text())
+    scaled = yaml.safe_load((ROOT / "deploy/kubernetes/components/keda/scaled-object.yaml").read_text())
     queries = {trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"]}
     cases = yaml.safe_load((PROMETHEUS / "tests/gpu.yml").read_text())["tests"]
     tested = {test["expr"] for case in cases for test in case["promql_expr_test"]}

@@ -91,7 +91,9 @@ def main() -> int:
     torch.set_grad_enabled(False)
     model = load_model(with_training_means(stand_in_weights(0))).to(device)
     clips = _clips().to(device)
-    modules, left_out = variants(model, clips, BATCHES, compiled=not arguments.no_compile, peers=not arguments.no_peers)
+    modules, left_out = variants(
+        model, clips, BATCHES, compile_too=not arguments.no_compile, peers=not arguments.no_peers
+    )
     differences = {name: _difference(model, module, clips, name) for name, module in modules.items()}
     limits = {name: _matrix_product(kind, device) for name, kind in LIMITS.items()}
     rows = []

@@ -8,7 +8,6 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from benchmarks.backbone_peers import peer_makers
 from panecho_export.precision import best_precision, convert
 from panecho_export.torchscript import save, script
 from panecho_model.architecture import PanEchoModel
@@ -20,7 +19,7 @@ _PROGRESS = Console(stderr=True, highlight=False)
 
 
 def variants(
-    model: PanEchoModel, clips: Tensor, counts: tuple[int, ...], *, compiled: bool, peers: bool
+    model: PanEchoModel, clips: Tensor, counts: tuple[int, ...], *, compile_too: bool, peers: bool
 ) -> tuple[dict[str, nn.Module], list[str]]:
     """Return the modules to compare, the eager model first, and what was left out, and why.
 
@@ -28,7 +27,7 @@ def variants(
         model: The eager model, FP32.
         clips: Clips on the same device, at least as many as the largest count.
         counts: Numbers of clips that will be asked for.
-        compiled: Whether torch.compile is among them.
+        compile_too: Whether torch.compile is among them.
         peers: Whether ONNX Runtime and OpenVINO are among them.
     """
     precisions: tuple[Precision, ...] = PRECISIONS[clips.device.type]
@@ -36,11 +35,13 @@ def variants(
     if not bf16:
         precisions = ("fp32",)
     makers = _served_makers(model, precisions)
-    if compiled:
-        makers["torch.compile fp32"] = lambda: _compiled(model, clips[:1])
-    if compiled and bf16:
-        makers["torch.compile bf16 (autocast)"] = lambda: _compiled(Autocast(model), clips[:1])
+    if compile_too:
+        makers["torch.compile fp32"] = lambda: compiled(model, clips[:1])
+    if compile_too and bf16:
+        makers["torch.compile bf16 (autocast)"] = lambda: compiled(Autocast(model), clips[:1])
     if peers and clips.device.type == "cpu":
+        from benchmarks.backbone_peers import peer_makers  # noqa: PLC0415 - a machine with a GPU may lack these libraries
+
         makers |= peer_makers(model, clips, counts, bf16=bf16)
     made: dict[str, nn.Module] = {EAGER: model}
     left_out = []
@@ -69,14 +70,14 @@ class Autocast(nn.Module):
 
 def _served_makers(model: PanEchoModel, precisions: tuple[Precision, ...]) -> dict[str, Callable[[], nn.Module]]:
     def ours(precision: Precision) -> Callable[[], nn.Module]:
-        return lambda: _served(convert(model, precision))
+        return lambda: served(convert(model, precision))
 
-    return {"TorchScript fp32": lambda: _served(model)} | {
+    return {"TorchScript fp32": lambda: served(model)} | {
         f"ours, TorchScript {precision}": ours(precision) for precision in precisions
     }
 
 
-def _served(module: nn.Module) -> torch.jit.ScriptModule:
+def served(module: nn.Module) -> torch.jit.ScriptModule:
     """Return the module as a server has it."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.pt"
@@ -85,7 +86,8 @@ def _served(module: nn.Module) -> torch.jit.ScriptModule:
     return loaded
 
 
-def _compiled(module: nn.Module, clips: Tensor) -> nn.Module:
-    compiled: nn.Module = torch.compile(module)  # type: ignore[assignment] # a module, though typed as callable
-    compiled(clips)
-    return compiled
+def compiled(module: nn.Module, clips: Tensor) -> nn.Module:
+    """Return the module through torch.compile, compiled for these clips."""
+    made: nn.Module = torch.compile(module)  # type: ignore[assignment] # a module, though typed as callable
+    made(clips)
+    return made

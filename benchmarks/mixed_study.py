@@ -33,12 +33,13 @@ def _write(path: Path, kind: str, jpeg: bytes) -> None:
     if kind == "JPEG":
         path.write_bytes(jpeg)
     elif path.suffix == ".dcm":
-        path.write_bytes(_recompressed(jpeg, compress=kind == "RLE"))
+        path.write_bytes(recompressed(jpeg, compress=kind == "RLE"))
     else:
         _write_video(path, kind, read_frames(jpeg))
 
 
-def _recompressed(jpeg: bytes, *, compress: bool) -> bytes:
+def recompressed(jpeg: bytes, *, compress: bool) -> bytes:
+    """Return a JPEG cine as RLE if ``compress``, else uncompressed."""
     file = dcmread(io.BytesIO(jpeg))
     pixels = read_frames(jpeg)[..., ::-1]
     file.PixelData = np.ascontiguousarray(pixels).tobytes()

@@ -46,7 +46,7 @@ def main() -> int:
     cv2.setNumThreads(1)
     longest = found[-1]
     measured = [*found, as_video(longest, ".avi", "MJPG"), as_video(longest, ".mp4", "mp4v")]
-    with _one_cpu():
+    with one_cpu():
         verdicts = [_compare(cine, clips, arguments.rounds) for cine in measured for clips in _TARGETS]
         _grow_with_frames(longest, arguments.rounds)
     _grow_with_threads(measured, arguments.rounds)
@@ -63,7 +63,8 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def _one_cpu() -> Iterator[None]:
+def one_cpu() -> Iterator[None]:
+    """Hold this process, and the programs that it starts, to one CPU."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(allowed)})
     try:

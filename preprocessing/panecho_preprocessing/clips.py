@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager, nullcontext
 from itertools import chain
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,9 +18,9 @@ from panecho_preprocessing.errors import PreprocessingError, VideoError, VideoEr
 from panecho_preprocessing.frames import Box, Cine, Frame, FrameReader, WrongFrameCountError
 from panecho_preprocessing.framing.framing import Framing, find_framing
 from panecho_preprocessing.limits import Limits
+from panecho_preprocessing.mjpeg_video import open_video
 from panecho_preprocessing.options import ClipOptions
 from panecho_preprocessing.sampling import clip_frames, key_frame
-from panecho_preprocessing.video import open_video
 
 FileBytes = bytes | memoryview | NDArray[np.uint8]
 
@@ -179,7 +180,7 @@ def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | No
     clips, shown = np.empty((*sampled.shape, CROP, CROP, 3), dtype=np.uint8), None
     framing, images = _images(cine, count, np.union1d(sampled, key).astype(int).tolist(), options, executor)
     for index, image in images:
-        clips[sampled == index] = image
+        clips[sampled == index] = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.shape[2] == 1 else image
         if index in key:
             shown = np.broadcast_to(image, (CROP, CROP, 3))[:, :, ::-1]
     _require_visible(clips)

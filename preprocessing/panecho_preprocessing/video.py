@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_preprocessing.errors import VideoError, VideoErrorCode
-from panecho_preprocessing.frames import Cine, Frame, T, WrongFrameCountError
+from panecho_preprocessing.frames import Frame, T, WrongFrameCountError
 from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.mp4_boxes import read_video_track
 
@@ -28,12 +28,6 @@ _NAMES: Final = {"av01": "AV1", "vvc1": "H.266/VVC", "vvi1": "H.266/VVC", "evc1"
 
 # OpenCV seeks by decoding 16 frames or so before the one asked for; under about twice that, walking is faster.
 _SEEK_GAP = 32
-
-
-def open_video(data: memoryview, limits: Limits) -> Cine:
-    """Open an AVI, MP4 or MPEG file; errors as `VideoFile`."""
-    reader = VideoFile(data, limits)
-    return Cine(reader=reader, seconds=reader.seconds, is_prepared=True)
 
 
 class VideoFile:
@@ -85,15 +79,10 @@ class VideoFile:
 
     @contextmanager
     def _opened(self) -> Iterator[cv2.VideoCapture]:
-        # Naming FFmpeg keeps OpenCV's other readers (image sequences, GStreamer) away from the path.
-        # One thread: several videos are decoded at a time, and each would otherwise start one per core.
-        capture = cv2.VideoCapture(f"/proc/self/fd/{self._file.fileno()}", cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        try:
+        with captured(self._file.fileno()) as capture:
             if not capture.isOpened():
                 raise _unreadable(self._track.codec, "FFmpeg cannot open the file; is it cut off?")
             yield capture
-        finally:
-            capture.release()
 
     def _frame_size(self, capture: cv2.VideoCapture, limit: int) -> tuple[int, int]:
         """Return rows and columns of a frame as it is shown."""
@@ -121,6 +110,26 @@ class VideoFile:
         if not decoded:
             raise VideoError(VideoErrorCode.CORRUPT_FRAME, f"frame {index} cannot be decoded")
         return np.asarray(frame, dtype=np.uint8)
+
+
+@contextmanager
+def captured(descriptor: int) -> Iterator[cv2.VideoCapture]:
+    """Open a file of a descriptor with FFmpeg; it may turn out not to be opened."""
+    # Naming FFmpeg keeps OpenCV's other readers (image sequences, GStreamer) away from the path.
+    # One thread: several videos are decoded at a time, and each would otherwise start one per core.
+    capture = cv2.VideoCapture(f"/proc/self/fd/{descriptor}", cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    try:
+        yield capture
+    finally:
+        capture.release()
+
+
+@contextmanager
+def in_memory(data: memoryview) -> Iterator[int]:
+    """Put bytes into an anonymous file in memory; yield its descriptor."""
+    with os.fdopen(os.memfd_create("video"), "wb", buffering=0) as file:
+        _write_all(file.fileno(), data)
+        yield file.fileno()
 
 
 def turned(frame: Frame, turn: tuple[float, float, float, float]) -> Frame:

@@ -28,7 +28,7 @@ def write_predictions(folder: RunFolder, name: str, network: Network, table: Tab
         cells: list[object] = [first[study]]
         for key in columns:
             label = cohort.labels[key][place]
-            cells += [*(f"{value:.6g}" for value in predicted[key][place]), "" if np.isnan(label) else f"{label:.6g}"]
+            cells += [*(f"{value:.9g}" for value in predicted[key][place]), "" if np.isnan(label) else f"{label:.6g}"]
         writer.writerow(cells)
     folder.write(name, text.getvalue())
 

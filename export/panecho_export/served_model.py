@@ -204,9 +204,10 @@ class ServedPanEcho(nn.Module):
         channels = torch.arange(3, device=clips.device).repeat_interleave(clip_length).repeat(count).view(-1, 3)
         planes = channel_planes(clips.permute(0, 4, 1, 2, 3))
         first, which = distinct_images(planes, (channels * self.kinds).sum(dim=1))
-        channels = channels[first]
+        if len(first) < len(planes):
+            planes, channels = planes[first], channels[first]
         scale, shift = self.scale[channels].view(-1, 1, 1, 3), self.shift[channels].view(-1, 1, 1, 3)
-        features = self.embed_images(planes[first], scale, shift)[which]
+        features = self.embed_images(planes, scale, shift)[which]
         positions = frame_positions(clip_length, self.rates)
         embedding = self.transformer(features.view(count, clip_length, -1) + positions).mean(dim=1)
         return self.heads(embedding), embedding

@@ -14,6 +14,8 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage
 
+from panecho_client import ClipOptions
+
 ROOT = Path(__file__).parents[1]
 MEMORY = Path("/dev/shm")  # noqa: S108  # files for other programs, in memory: no disk is measured
 
@@ -46,6 +48,11 @@ class SampleCine:
     def megabytes(self) -> float:
         """Its size in units of a million bytes."""
         return len(self.data) / 1e6
+
+
+def describe_clips(options: ClipOptions) -> str:
+    """Return how clips are made, for the head of a table: every choice that a request states."""
+    return "Clips: " + ", ".join(f"{name}={value}" for name, value in options.parameters("skip").items()) + "."
 
 
 def default_folder() -> Path:

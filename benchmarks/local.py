@@ -15,9 +15,10 @@ from load_tests.embedded.serving import serving
 from load_tests.requests.payloads import lengthened
 from rich.console import Console
 
+from benchmarks.cines import describe_clips
 from benchmarks.machine import describe_machine
 from benchmarks.timing import describe_ratio, in_turn
-from panecho_client import PanEcho
+from panecho_client import ClipOptions, PanEcho
 from panecho_local import open_local
 
 DATA = Path(__file__).parents[1] / "tests/data"
@@ -43,7 +44,12 @@ def main() -> None:
             arguments.rounds,
         )
     clips = 4 * arguments.files
-    lines = [f"{describe_machine()}", "", "| pipeline | clips/s | ms per study |", "|---|---|---|"]
+    lines = [
+        f"{describe_machine()} {describe_clips(ClipOptions())}",
+        "",
+        "| pipeline | clips/s | ms per study |",
+        "|---|---|---|",
+    ]
     lines += [f"| {name} | {clips / time.median:.2f} | {time.spread()} |" for name, time in times.items()]
     lines += ["", f"Server to local, round by round: {describe_ratio(times['server'].ratios(times['local']))}."]
     RESULTS.write_text("\n".join(lines) + "\n")

@@ -75,7 +75,8 @@ def one_cpu() -> Iterator[None]:
 
 def _compare(cine: SampleCine, num_clips: int, rounds: int) -> str:
     """Time all variants on one file and print the table; return how the target was met, if there is one."""
-    title = f"{cine.name}: {cine.frames} frames, {cine.megabytes:.1f} MB, {num_clips} clip(s) of 16, one CPU"
+    about = f"{cine.frames} frames, {cine.megabytes:.1f} MB, {num_clips} clip(s) of 16"
+    title = f"{cine.name}: {about}, {OURS} with framing=auto, one CPU"
     _PROGRESS.print(f"Measuring {title}")
     tried = variants(cine.suffix)
     files = {name: _readable(cine, name) for name in tried}

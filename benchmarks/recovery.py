@@ -25,6 +25,7 @@ from load_tests.embedded.serving import served_repository
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.cines import describe_clips
 from benchmarks.machine import describe_machine
 from panecho_client import ClipOptions, Connection, PanEcho, PanEchoError
 from panecho_server.ports import free_port
@@ -187,7 +188,7 @@ def _report(found: Mapping[str, list[Recovery]]) -> None:
             "# Recovery",
             "",
             "`python -m benchmarks.recovery`: medians over the rounds; the longest wait is the worst of all.",
-            "Requests are those in progress at the fault or sent in its course.",
+            f"Requests are those in progress at the fault or sent in its course. {describe_clips(SAMPLING)}",
             f"Machine: {about}.",
             "",
             heads,

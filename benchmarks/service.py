@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 from tritonclient.grpc import InferenceServerClient
 
+from benchmarks.cines import describe_clips
 from benchmarks.fastapi_service import fastapi_service
 from benchmarks.load import Load, keep_busy
 from benchmarks.machine import describe_machine
@@ -59,6 +60,7 @@ def main() -> int:
     results = {
         "machine": describe_machine(),
         "file": arguments.file.name,
+        "clips": describe_clips(SAMPLING),
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
         "stages": stages,

@@ -33,7 +33,7 @@ def _table(results: Mapping[str, Any]) -> str:
         "# Service",
         "",
         f"`python -m benchmarks.service`, {results['rounds']} rounds of {results['seconds']:g} s each, in turn.",
-        f"Each request: {results['file']}, 1 clip of 16 frames.",
+        f"Each request: {results['file']}, 1 clip of 16 frames. {results['clips']}",
         f"Machine: {machine}.",
         "",
         "| variant | callers | requests | per second | p50 s | p95 s | p99 s |",

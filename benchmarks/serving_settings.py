@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.cines import describe_clips
 from benchmarks.load import Load, keep_busy
 from benchmarks.machine import describe_machine
 from panecho_client import ClipOptions, PanEcho
@@ -107,7 +108,15 @@ def _report(loads: Mapping[Key, Load], callers: list[int]) -> None:
     table = [f"| settings | {' | '.join(heads)} |", "|---" * (1 + 3 * len(callers)) + "|", *rows]
     about = ", ".join(f"{name} {value}" for name, value in machine.items())
     text = "\n".join(
-        ["# Serving settings", "", "`python -m benchmarks.serving_settings`", f"Machine: {about}.", "", *table]
+        [
+            "# Serving settings",
+            "",
+            "`python -m benchmarks.serving_settings`",
+            describe_clips(SAMPLING),
+            f"Machine: {about}.",
+            "",
+            *table,
+        ]
     )
     RESULTS.with_suffix(".md").write_text(text + "\n")
     figures = [

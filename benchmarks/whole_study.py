@@ -25,6 +25,7 @@ from load_tests.embedded.process_monitor import ProcessMonitor
 from load_tests.embedded.serving import serving
 from rich.console import Console
 
+from benchmarks.cines import describe_clips
 from benchmarks.fastapi_service import FastApiService, fastapi_service
 from benchmarks.machine import describe_machine
 from benchmarks.mixed_study import sizes, write_mixed_study
@@ -150,6 +151,7 @@ def _write(times: Mapping[str, Times], memory: Mapping[str, float], content: Map
         "",
         "; ".join(f"{name}: {value}" for name, value in machine.items()) + ".",
         f"{rounds} interleaved rounds, medians; one clip of each cine. The study: {files}.",
+        describe_clips(OPTIONS),
         "",
         "| way | s | fastest | times as fast as the script | MiB |",
         "|---|---|---|---|---|",

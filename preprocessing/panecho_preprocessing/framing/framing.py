@@ -69,7 +69,7 @@ class Framing:
         if self.is_grey:
             frame = first_sample(frame, is_rgb=self.is_rgb)
         if self.outline is not None:
-            frame = np.asarray(cv2.bitwise_and(frame, frame, mask=self.outline), dtype=np.uint8)
+            frame = np.asarray(cv2.copyTo(frame, self.outline), dtype=np.uint8)
         return frame if self.box is None else _cut(frame, self.box)
 
 
@@ -152,7 +152,7 @@ def _mask(found: _Found, policy: FramingPolicy, box: Box | None) -> tuple[NDArra
 
 
 def _masked(image: Frame, mask: NDArray[np.uint8]) -> Frame:
-    return np.asarray(cv2.bitwise_and(image, image, mask=mask), dtype=np.uint8).reshape(image.shape)
+    return np.asarray(cv2.copyTo(image, mask), dtype=np.uint8).reshape(image.shape)  # what it leaves out is 0
 
 
 def _cut(image: NDArray[_Pixel], box: Box) -> NDArray[_Pixel]:

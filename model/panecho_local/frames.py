@@ -10,7 +10,8 @@ from torch import Tensor
 from panecho_model.architecture import normalisation
 from panecho_model.errors import InputError
 from panecho_preprocessing import ClipOptions
-from panecho_preprocessing.framing.resize import resize_and_crop
+from panecho_preprocessing.clips import PROBE
+from panecho_preprocessing.framing.framing import Framing, find_framing
 from panecho_preprocessing.sampling import clip_frames
 
 ChannelOrder = Literal["RGB", "BGR"]
@@ -21,12 +22,14 @@ def clips_of_frames(
 ) -> NDArray[np.uint8]:
     """Return clips of a video's frames, UINT8 [K, T, 224, 224, 3], as a server's ``backbone`` takes them.
 
-    Frames are resized to 256 x 256 (INTER_AREA, aspect ratio not kept) and cropped to the middle 224 x 224. Clips are
-    evenly spaced; a video shorter than a clip repeats its last frame.
+    Frames are resized to 256 x 256 (INTER_AREA, aspect ratio not kept) and cropped to the middle 224 x 224;
+    the whole frame is shown unless the options choose a framing. Clips are evenly spaced; a video shorter than a clip
+    repeats its last frame.
 
     Args:
         frames: UINT8 [T, H, W] grey, or [T, H, W, 3], of any size.
-        options: Number of clips, their length and stride; ``frame_rate`` needs a file's times and is refused.
+        options: How clips are made; ``frame_rate`` needs a file's times and is refused. ``colour="grey"`` takes red of
+            RGB frames and luma of BGR frames.
         channel_order: Order of the channels of colour frames.
 
     Raises:
@@ -40,7 +43,8 @@ def clips_of_frames(
         frames = frames[..., ::-1]
     indices = clip_frames(len(frames), options)
     used, places = np.unique(indices, return_inverse=True)
-    prepared = np.stack([resize_and_crop(np.ascontiguousarray(frames[index])) for index in used])
+    framing = _framing(frames, options, channel_order)
+    prepared = np.stack([framing.apply(np.ascontiguousarray(frames[index])) for index in used])
     clips = prepared[places.reshape(indices.shape)]
     coloured: NDArray[np.uint8] = clips.repeat(3, axis=-1) if clips.shape[-1] == 1 else clips
     return coloured
@@ -53,6 +57,13 @@ def normalised_clips(
     clips = torch.from_numpy(clips_of_frames(frames, options=options, channel_order=channel_order))
     scale, shift = normalisation()
     return (clips * scale + shift).permute(0, 4, 1, 2, 3).contiguous()
+
+
+def _framing(frames: NDArray[np.uint8], options: ClipOptions, channel_order: ChannelOrder) -> Framing:
+    """Find what the options show of the frames, as of a file without a header."""
+    spread = np.unique(np.linspace(0, len(frames) - 1, PROBE).round().astype(int))
+    probe = [np.ascontiguousarray(frames[index]) for index in spread]
+    return find_framing(probe, None, options.policy(is_prepared=True), is_rgb=channel_order == "RGB")
 
 
 def _checked(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:

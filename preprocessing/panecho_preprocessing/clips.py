@@ -26,7 +26,7 @@ FileBytes = bytes | memoryview | NDArray[np.uint8]
 
 # Frames, spread over the whole cine, in which its sector is searched: the framing then depends on the file alone and
 # not on the clips requested. Eight in a row would lose a sixth of the sector of a slow heart.
-_PROBE = 8
+PROBE = 8
 
 # Levels below this are black to the eye, and to the model; the darkest cine tried reaches 170.
 _DARK = 16
@@ -212,7 +212,7 @@ def _images(  # noqa: PLR0913 - what the two kinds of clips need
     """Return the framing, and each sampled frame as the model sees it; none is decoded twice at full size."""
     policy = options.policy(is_prepared=cine.is_prepared)
     is_plain = policy.mask == policy.crop == "none"
-    probed = [] if is_plain else np.unique(np.linspace(0, count - 1, _PROBE).round().astype(int)).tolist()
+    probed = [] if is_plain else np.unique(np.linspace(0, count - 1, PROBE).round().astype(int)).tolist()
     probe = dict(zip(probed, cine.reader.map(_unchanged, probed, executor), strict=True))
     framing = find_framing(list(probe.values()), cine.tissue, policy, is_rgb=cine.is_rgb)
     reader, factor = cine.reader, 1

@@ -16,6 +16,7 @@ from panecho_model.errors import CheckpointError, InputError, TaskError
 from panecho_preprocessing import ClipOptions as ServerClipOptions
 from panecho_preprocessing import preprocess_study
 from panecho_server import TritonServer
+from support.reading import frames_of
 
 QUICK = ClipOptions(num_clips=2, clip_length=8)
 
@@ -127,6 +128,18 @@ def test_channels_are_turned_to_the_model_s_order() -> None:
     normalised = normalised_clips(colour, options=options)
     assert normalised.shape == (1, 3, 4, 224, 224)
     assert float(normalised[0, 2, 0, 5, 5]) == pytest.approx((200 / 255 - 0.406) / 0.225, abs=1e-5)
+
+
+def test_frames_are_framed_as_asked(cine: Path) -> None:
+    """The sector is found in the frames; the file's header adds nothing to it."""
+    content = np.frombuffer(cine.read_bytes(), np.uint8)
+    frames = np.stack(frames_of(content.tobytes()))
+    for options in (
+        ServerClipOptions(num_clips=2, clip_length=4, framing="masked", max_frames=20),
+        ServerClipOptions(num_clips=2, clip_length=4, framing="published"),
+    ):
+        clips = preprocess_study(content, np.array([len(content)]), options, max_clips=2).clips
+        np.testing.assert_array_equal(clips_of_frames(frames, options=options, channel_order="BGR"), clips)
 
 
 @pytest.mark.parametrize(

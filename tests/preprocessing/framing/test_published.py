@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydicom import dcmread
+from pydicom.encaps import generate_frames
 
 from panecho_preprocessing import ClipOptions, preprocess_study, video_clips
-from panecho_preprocessing.framing.published import find_outline
+from panecho_preprocessing.framing.published import find_outline, first_sample
 from support.reading import frames_of
 
 Image: TypeAlias = NDArray[Any]
@@ -55,6 +56,14 @@ def as_request(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def test_sonosite(sonosite: bytes) -> None:
     require_equal(sonosite)
+
+
+def test_luma_is_nearly_the_stored_one(shared: Callable[[str], bytes], sonosite: bytes) -> None:
+    for data in (sonosite, shared("ge_vivid_e95_colordoppler_27f_jpegbaseline_DERIVED.dcm")):
+        jpeg = next(generate_frames(dcmread(io.BytesIO(data)).PixelData, number_of_frames=2))
+        stored = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        luma = first_sample(frames_of(data, [0])[0], is_rgb=False)
+        assert np.abs(luma.astype(int) - stored).mean() <= 0.05
 
 
 @pytest.mark.parametrize(

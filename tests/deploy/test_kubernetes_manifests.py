@@ -22,7 +22,7 @@ from kubernetes_objects import (
 from kubernetes_stack import KubernetesObject
 
 from panecho_client import Connection
-from panecho_client._commands.console import SOME_FAILED
+from panecho_client._commands.console import SOME_FAILED, UNAVAILABLE, WRONG_USAGE
 from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT
 
 ROOT = Path(__file__).parents[2]
@@ -262,8 +262,15 @@ def test_the_archive_is_shared_out_whole(rendered: dict[str, list[KubernetesObje
         "/results/shards",
         "--output=/results/tables",
     ]
-    actions = {rule["action"]: rule.get("onExitCodes", {}).get("values") for rule in spec["podFailurePolicy"]["rules"]}
-    assert actions == {"Ignore": None, "FailJob": [2], "FailIndex": [SOME_FAILED]}
+    actions = [
+        (rule["action"], rule.get("onExitCodes", {}).get("values")) for rule in spec["podFailurePolicy"]["rules"]
+    ]
+    assert actions == [
+        ("Ignore", None),
+        ("Ignore", [UNAVAILABLE]),
+        ("FailJob", [WRONG_USAGE]),
+        ("FailIndex", [SOME_FAILED]),
+    ]
     assert spec["podReplacementPolicy"] == "Failed"
 
 

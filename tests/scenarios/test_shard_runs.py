@@ -1,6 +1,8 @@
 """An archive that three processes predict, one of which is killed: the tables are those of a single run."""
 
 import csv
+import json
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import generate_uid
 
+from panecho_client._commands.console import UNAVAILABLE
 from panecho_server import TritonServer
 
 pytestmark = pytest.mark.long
@@ -96,11 +99,35 @@ def test_a_killed_shard_goes_on_and_nothing_is_lost(server: TritonServer, archiv
 def test_without_an_index_the_shards_are_the_same(archive: Path, tmp_path: Path, unused_url: str) -> None:
     panecho("index", archive, "--output", tmp_path / "index.csv")
     options = ("--shard", "1/3", "--url", unused_url, "--output", tmp_path / "output", *QUICK)
-    listed = panecho("predict", "--index", tmp_path / "index.csv", *options, status=1)
-    looked = panecho("predict", archive, *options, status=1)
+    listed = panecho("predict", "--index", tmp_path / "index.csv", *options, status=UNAVAILABLE)
+    looked = panecho("predict", archive, *options, status=UNAVAILABLE)
     found = [text.stderr.partition("Found ")[2].partition(".")[0] for text in (listed, looked)]
     assert found[0] == found[1]
     assert found[0].endswith(" studies of shard 1/3")
+
+
+def test_an_empty_shard_needs_no_server(tmp_path: Path, unused_url: str, cine: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    shutil.copy(cine, tmp_path / "archive")
+    panecho("index", tmp_path / "archive", "--output", tmp_path / "index.csv")
+    options = ("--index", tmp_path / "index.csv", "--url", unused_url, *QUICK, "--resume")
+    statuses = []
+    for index in range(2):
+        command: list[str | Path] = [
+            PANECHO,
+            "predict",
+            *options,
+            "--shard",
+            f"{index}/2",
+            "--output",
+            tmp_path / f"shards/{index}",
+        ]
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        statuses.append(finished.returncode)
+        assert ("Found 0 studies" in finished.stderr) == (finished.returncode == 0), finished.stderr
+    assert sorted(statuses) == [0, UNAVAILABLE]
+    empty = tmp_path / f"shards/{statuses.index(0)}"
+    assert json.loads((empty / "shard.json").read_text()) == {"studies": 0}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +136,7 @@ def test_without_an_index_the_shards_are_the_same(archive: Path, tmp_path: Path,
         (["a.dcm", "--output", "x", "--shard", "3/3"], "'3/3' is not INDEX/COUNT"),
         (["a.dcm", "--shard", "0/3"], "--index and --shard need --output"),
         (["--index", "m.csv"], "--index and --shard need --output"),
-        (["a.dcm", "--index", "m.csv", "--output", "x"], "one of PATHS, --index and --dicomweb"),
+        (["a.dcm", "--index", "m.csv", "--output", "x"], "Give one of: PATHS, --index FILE, --dicomweb URL."),
     ],
 )
 def test_options_that_make_no_sense(arguments: list[str], said: str, tmp_path: Path) -> None:

@@ -102,9 +102,9 @@ class OutputFolder:
         self._require_packages()
         settings = {**settings, **self._own_settings()}
         earlier = _read_settings(self.path / SETTINGS)
-        if resume and earlier is not None:
+        if resume and earlier is not None and any(self._studies.glob("[!.]*")):  # else nothing was made with them
             _require_same(self.path, earlier, settings)
-        else:
+        elif not resume or earlier is None:
             self._refuse_results(resume=resume)
         for folder, names in ((self.path, FILES), (self._studies, SAFE)):
             with accessing(folder):

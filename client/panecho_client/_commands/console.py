@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FAILED = 1
 WRONG_USAGE = 2
 SOME_FAILED = 3
+UNAVAILABLE = 5
+"""The server, or the one that holds the studies, does not answer: the same again later may succeed."""
 INTERRUPTED = 130
 
 

@@ -18,11 +18,11 @@ from panecho_client._archive.shard import Shard, read_index
 from panecho_client._archive.shard_merge import SHARD, note_finished
 from panecho_client._archive.study_source import DicomWebStudy, StudyInFiles, StudySource
 from panecho_client._async_client import AsyncPanEcho
-from panecho_client._commands.console import INTERRUPTED, SOME_FAILED, make_messages
+from panecho_client._commands.console import INTERRUPTED, SOME_FAILED, UNAVAILABLE, make_messages
 from panecho_client._commands.options import Naming, RunOptions, ServerOptions, StudySelection, parse_pairs
 from panecho_client._commands.predict_study import open_local, tell_left_out
 from panecho_client._description import Task, Weights
-from panecho_client._exceptions import RequestError
+from panecho_client._exceptions import RequestError, ServerUnavailableError
 from panecho_client._files import find_files
 from panecho_client._requests import choose_tasks, recorded
 from panecho_client.sources.dicomweb import DicomWeb
@@ -52,7 +52,7 @@ def predict_many(  # noqa: PLR0913 - one argument per group of options
         status = predict_sources(
             sources, request, folder, server=server, resume=run.resume, again="Continue with --resume.", shard=shard
         )
-    if status != INTERRUPTED:
+    if status not in {INTERRUPTED, UNAVAILABLE}:
         for table in folder.tables:
             print(table)
     return status
@@ -101,6 +101,9 @@ def predict_sources(  # noqa: PLR0913 - what, where from, where to
         except KeyboardInterrupt:
             messages.print(f"Interrupted. {progress.summary} {again}")
             return INTERRUPTED
+        except ServerUnavailableError as error:
+            messages.print(f"panecho predict: {error} {progress.summary} {again}", style="red", markup=False)
+            return UNAVAILABLE
     if shard:
         note_finished(folder.path)
     return _tell(folder, progress, messages)
@@ -137,6 +140,10 @@ async def _run(  # noqa: PLR0913 - as ``predict_many``
     concurrency: int,
     resume: bool,
 ) -> None:
+    if shard and not sources:  # nothing is asked of the server, which need not be there
+        folder.prepare(resume=resume, settings={SHARD: str(shard)})
+        folder.finish()
+        return
     async with client(concurrency=concurrency) as panecho:
         tasks = choose_tasks(await panecho.tasks(), request.tasks)
         folder.prepare(resume=resume, settings=_settings(request, tasks, await panecho.weights(), shard))

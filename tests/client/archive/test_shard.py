@@ -223,3 +223,13 @@ def test_an_empty_shard_is_no_fault(make_study: MakeStudy, tmp_path: Path) -> No
         note_finished(parts[-1])
     assert merge(parts, tmp_path / "merged").studies == 1
     assert (tmp_path / "merged/studies.csv").read_bytes() == (tmp_path / "1/studies.csv").read_bytes()
+
+
+def test_a_shard_that_was_empty_takes_a_study_later(make_study: MakeStudy, tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path / "shard")
+    folder.prepare(resume=True, settings={"shard": "0/2"})  # run without a server, which would know the weights
+    later = OutputFolder(tmp_path / "shard")
+    later.prepare(resume=True, settings={"shard": "0/2", "tasks": "EF"})
+    later.write(later.claim("study"), make_study(1))
+    with pytest.raises(FilesError, match="was started with other settings: tasks was"):
+        OutputFolder(tmp_path / "shard").prepare(resume=True, settings={"shard": "0/2", "tasks": "LVSize"})

@@ -136,7 +136,7 @@ def test_an_unknown_parameter_is_not_passed_over() -> None:
         ClipOptions.from_parameters({"threshold": 1})
     assert str(refused.value) == (
         "unknown parameter 'threshold': there are num_clips, clip_length, frame_stride, frame_rate, max_frames, "
-        "min_frame_rate, framing, mask, crop, colour, decode_scale, key_frames, on_error"
+        "min_frame_rate, framing, mask, crop, colour, decode_scale, key_frames, on_error, unusable_rows"
     )
 
 

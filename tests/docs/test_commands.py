@@ -22,7 +22,7 @@ CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 ENDS = {"|", "||", "&", "&&", ";", ">", ">>", "<", "(", ")", "2>"}
-VALUES = {"$token": "t", "$shard": "0", "$HARDWARE": "cpu"}
+VALUES = {"$token": "t", "$shard": "0", "$HARDWARE": "cpu", "$framing": "masked"}
 
 
 def words(line: str) -> list[str]:

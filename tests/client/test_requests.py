@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from panecho_client import ClipOptions, RequestError, ServerError, Weights
 from panecho_client._description import Description
@@ -20,6 +21,7 @@ from panecho_client._requests import (
     with_video_rows,
     without_copies,
 )
+from panecho_client._responses import build_study
 
 FILES = [Path("a.dcm"), Path("b.dcm"), Path("c.dcm")]
 
@@ -127,3 +129,18 @@ def test_parameters_are_what_triton_takes() -> None:
     assert parameters["frame_rate"] == "12.5"
     assert "frame_rate" not in ClipOptions().parameters("skip")
     assert all(isinstance(value, int | str) for value in parameters.values())
+
+
+def test_a_status_with_a_note_is_of_a_video_that_counts(
+    description: Description, outputs: dict[str, NDArray[np.generic]], answers: list[VideoAnswer]
+) -> None:
+    note = "ok: 21 frames per second; the published preparation leaves out those under 25"
+    noted = [replace(answers[0], status=note), *answers[1:]]
+    assert gathered(noted)["clip_video"].tolist() == [0, 0, 2]
+    require_usable([noted[0], noted[2]], [Path("a"), Path("b")], "fail")
+    outputs = outputs | {"video_status": np.array([note.encode(), b"EMPTY_FILE: no bytes"], np.object_)}
+    files = [Path("a.dcm"), Path("b.dcm")]
+    study = build_study(outputs, description.tasks, files, weights=description.weights, parameters={})
+    assert (study.videos[0].ok, study.videos[0].status) == (True, note)
+    assert study.videos[0].predictions
+    assert study.skipped == study.videos[1:]

@@ -62,6 +62,10 @@ validate-deploy: setup ## Check everything in deploy/ and docker-compose.yml aga
 	scripts/validate/kubernetes
 	scripts/validate/prometheus
 
+.PHONY: chart
+chart: setup ## Build the Helm chart into build/helm/panecho
+	$(BIN)/python scripts/helm_chart.py
+
 .PHONY: audit
 audit: setup ## Look for known vulnerabilities in every locked package (AUDIT="--ignore-vuln ID" to accept one)
 	@mkdir -p build

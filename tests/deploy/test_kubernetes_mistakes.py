@@ -272,9 +272,9 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "an option that Triton lacks": (
         "base/deployment.yaml",
         "--grpc-max-connection-age=",
-        "--grpc-max-conection-age=",
+        "--grpc-max-link-age=",
         GPU,
-        "tritonserver has no option --grpc-max-conection-age",
+        "tritonserver has no option --grpc-max-link-age",
     ),
     "an option of another type": ("base/deployment.yaml", "age=300000", "age=5m", GPU, "'5m' is no whole number"),
     "an option that our command lacks": (
@@ -294,9 +294,9 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "a variable that the image lacks": (
         "components/gpu/deployment.yaml",
         "name: PROFILE",
-        "name: PROFLE",
+        "name: PROFILES",
         GPU,
-        "knows no variable PROFLE",
+        "knows no variable PROFILES",
     ),
     "a profile that models lack": (
         "components/gpu/deployment.yaml",

@@ -7,6 +7,7 @@ from panecho_client._lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from panecho_client._archive.output_folder import OutputFolder
+    from panecho_client._archive.study_source import StudyFiles
     from panecho_client._commands.console import INTERRUPTED, make_messages
     from panecho_client._commands.options import Access, Clips, Names, Naming, RequestOptions, ServerOptions
     from panecho_client._commands.predict_archive import predict_sources
@@ -21,6 +22,7 @@ __all__ = [
     "OutputFolder",
     "RequestOptions",
     "ServerOptions",
+    "StudyFiles",
     "main",
     "make_console",
     "make_messages",
@@ -32,6 +34,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "panecho_client._archive.output_folder": ("OutputFolder",),
+            "panecho_client._archive.study_source": ("StudyFiles",),
             "panecho_client._commands.console": ("INTERRUPTED", "make_messages"),
             "panecho_client._commands.options": (
                 "Access",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panecho_client import find_files
+from panecho_client.cli import StudyFiles
 from panecho_client.sources import LocalStudy
 from panecho_evaluation.csv_files import read_rows
 from panecho_evaluation.errors import EvaluationError
@@ -33,9 +34,9 @@ class TableStudy:
         """Return what results call the study."""
         return self.text if include_identifiers else table_name(self.text, pseudonym_key)
 
-    def opened(self) -> AbstractContextManager[Callable[[], LocalStudy]]:
+    def opened(self) -> AbstractContextManager[Callable[[], StudyFiles]]:
         """Give the function that finds its files, or raises PanEchoError."""
-        return nullcontext(lambda: LocalStudy(find_files(self.paths).files))
+        return nullcontext(lambda: StudyFiles(headers=LocalStudy(find_files(self.paths).files).headers))
 
 
 def read_studies(path: Path, splits: Sequence[str] = ()) -> list[TableStudy]:

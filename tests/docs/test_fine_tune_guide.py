@@ -70,7 +70,7 @@ def test_every_command_runs(tmp_path: Path) -> None:
     with running_server(settings) as server:
         for command in done[serve + 1 :]:
             run([part.replace("localhost:8001", server.grpc_url) for part in command], server.grpc_url)
-    assert "Aortic valve calcification" in next(Path("results").rglob("*.html")).read_text()
+    assert "Aortic valve calcification" in Path("report.html").read_text()
     for name in ("calcification", "probe", "probe-2"):
         assert (tmp_path / "runs" / name / "model-card.md").is_file()
 

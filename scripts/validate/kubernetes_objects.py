@@ -33,6 +33,8 @@ SERVERS = FOLDER / "overlays/gpu"
 """What a component is rendered with: alone it is not a kustomization."""
 HARDWARE = (FOLDER / "components/cpu", FOLDER / "components/gpu")
 """Components that are rendered with the base."""
+FIRST = {"gateway-envoy": "gateway", "object-store-in-cluster": "object-store"}
+"""Components that change another one, which comes before."""
 BASE = FOLDER / "base"
 STORAGE = FOLDER / "storage"
 
@@ -53,8 +55,8 @@ def render(folder: Path, root: Path) -> list[KubernetesObject]:
         return _kustomize(folder)
     with tempfile.TemporaryDirectory() as temporary:
         folders = [root / (BASE if folder.relative_to(root) in HARDWARE else SERVERS), folder]
-        if folder.name == "gateway-envoy":
-            folders.insert(1, folder.with_name("gateway"))
+        if folder.name in FIRST:
+            folders.insert(1, folder.with_name(FIRST[folder.name]))
         servers, *components = (os.path.relpath(path, Path(temporary).resolve()) for path in folders)
         whole = {"resources": [servers], "components": components}
         Path(temporary, "kustomization.yaml").write_text(json.dumps(whole))

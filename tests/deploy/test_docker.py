@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from docker.utils.build import exclude_paths  # type: ignore[import-untyped] # it ships no type information
 from packaging.requirements import Requirement
 
@@ -183,3 +184,27 @@ def test_no_image_runs_as_root() -> None:
 
     for image in ("server", "export", "client"):
         assert re.findall(r"^USER (.*)$", final[image], re.MULTILINE) == ["1000:1000"], image
+
+
+def test_what_is_published_is_scanned_and_signed_first() -> None:
+    workflow = ROOT / ".github/workflows/publish.yml"
+    check = Path(sys.executable).with_name("check-jsonschema")
+    done = subprocess.run(
+        [check, "--builtin-schema", "vendor.github-workflows", workflow], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+    (job,) = yaml.safe_load(workflow.read_text())["jobs"].values()
+    assert sorted(job["strategy"]["matrix"]["target"]) == ["client", "export", "server"]
+    steps = [step.get("uses", step.get("run", "")) for step in job["steps"]]
+    order = [
+        next(index for index, step in enumerate(steps) if wanted in step)
+        for wanted in ("docker/build-push-action", "trivy-action", "cosign sign", "imagetools create")
+    ]
+    assert order == sorted(order)
+    build = job["steps"][order[0]]["with"]
+    assert (build["sbom"], build["provenance"]) == (True, "mode=max")
+
+
+def test_builders_before_docker_25_know_the_health_check() -> None:
+    assert "--start-interval" not in DOCKERFILE  # of buildah 1.28 an error

@@ -421,7 +421,16 @@ def test_all_that_compose_do_so_together() -> None:
     for components in (
         ["storage", "gpu", "object-store", "auth-proxy", "keda", "../monitoring"],
         ["storage", "cpu", "object-store", "auth-proxy", "kserve"],
-        ["storage", "gpu", "object-store", "gateway", "archive", "autoscale", "../monitoring"],
+        [
+            "storage",
+            "gpu",
+            "object-store",
+            "object-store-in-cluster",
+            "gateway",
+            "archive",
+            "autoscale",
+            "../monitoring",
+        ],
     ):
         items = compose(components, ROOT)
         assert [text for item in items if (text := problem(item, ROOT))] == []

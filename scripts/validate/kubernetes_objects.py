@@ -98,7 +98,7 @@ def stack_problems(items: list[KubernetesObject], root: Path) -> list[str]:
     """Return what is wrong with objects that are deployed together, and with the namespace, storage and servers."""
     served = any(item["kind"] in ("Deployment", "InferenceService") for item in items)
     try:
-        stack = Stack(items, _around(root / STORAGE) + ([] if served else _around(root / SERVERS)))
+        stack = Stack(items, _storage(root) + ([] if served else _servers(root)))
     except RuntimeError as error:
         return [str(error)]
     return [
@@ -109,9 +109,14 @@ def stack_problems(items: list[KubernetesObject], root: Path) -> list[str]:
     ]
 
 
+def _storage(root: Path) -> list[KubernetesObject]:
+    files = [path for path in sorted((root / STORAGE).glob("*.yaml")) if path.name != "kustomization.yaml"]
+    return [item for path in files for item in yaml.safe_load_all(path.read_text()) if item]
+
+
 @cache
-def _around(folder: Path) -> list[KubernetesObject]:
-    return _kustomize(folder)
+def _servers(root: Path) -> list[KubernetesObject]:
+    return _kustomize(root / SERVERS)
 
 
 def name_of(item: KubernetesObject) -> str:

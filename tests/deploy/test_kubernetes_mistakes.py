@@ -374,6 +374,23 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
 }
 
 
+BY_DEFAULT = {
+    "a Service selects nothing",
+    "a claim that is not there",
+    "a key that a ConfigMap lacks",
+    "a route to a listener that is not there",
+    "a metric that nobody makes",
+    "a disruption budget that blocks every drain",
+    "clients are let in from everywhere",
+    "servers find no address",
+    "one pod alone may mount the models",
+    "a limit below the request",
+    "an option that Triton lacks",
+    "pods may run as root",
+}
+"""One of each kind; each takes half a second, so the rest runs with `make test-long`."""
+
+
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     for folder in ("kubernetes", "grafana", "docker", "nginx"):
@@ -381,7 +398,9 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize(
+    "mistake", [pytest.param(name, marks=() if name in BY_DEFAULT else pytest.mark.long) for name in MISTAKES]
+)
 def test_a_mistake_is_named(mistake: str, copied: Path) -> None:
     file, right, wrong, folder, said = MISTAKES[mistake]
     broken = copied / "deploy/kubernetes" / file

@@ -37,7 +37,7 @@ def embed(
     from panecho_client.outputs.embedding_files import write_embeddings
 
     messages, found = make_messages(), find_files(paths)
-    tell_left_out(messages, found)
+    tell_left_out(messages, found.left_out)
     identity = identify_files(found.files, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key)
     connection, transport = server.connection, open_local(server, messages)
     with (

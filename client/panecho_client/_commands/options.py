@@ -17,6 +17,7 @@ from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection, Tls
 from panecho_client._whole_files import accessing
 from panecho_client.outputs.study_files import Outputs
+from panecho_client.sources.video_studies import BY_FILE, VideoStudies
 
 if TYPE_CHECKING:
     from panecho_client._transport.base import Transport
@@ -259,6 +260,8 @@ class StudySelection:
         dicomweb: Predict the studies of this DICOMweb server.
         query: Which of its studies, such as StudyDate=20260101-; may be repeated.
         dicomweb_header: Header to send to the DICOMweb server; may be repeated.
+        study_from: Which videos that are not DICOM make one study: file (each one), folder, a CSV file with columns
+            file and study, or a regular expression of the path. Default: file.
     """
 
     index: Annotated[Path | None, Parameter(metavar="FILE")] = None
@@ -266,13 +269,23 @@ class StudySelection:
     dicomweb: Annotated[str | None, Parameter(metavar="URL")] = None
     query: Annotated[tuple[str, ...], Parameter(metavar="KEYWORD=VALUE")] = ()
     dicomweb_header: tuple[str, ...] = ()
+    study_from: Annotated[str | None, Parameter(metavar="RULE")] = None
 
     def __post_init__(self) -> None:
-        """Refuse options that mean nothing without a DICOMweb server."""
+        """Refuse options that mean nothing without a DICOMweb server, or with one."""
         require(
             self.dicomweb or not (self.query or self.dicomweb_header),
             "--query and --dicomweb-header need --dicomweb URL.",
         )
+        require(
+            not self.study_from or not (self.dicomweb or self.index),
+            "--study-from is about PATHS: leave the others out.",
+        )
+
+    @property
+    def videos(self) -> VideoStudies:
+        """Which videos that are not DICOM make one study; errors as of ``VideoStudies.parse``."""
+        return BY_FILE if self.study_from in (None, "file") else VideoStudies.parse(self.study_from)
 
 
 def require_folder(option: str, path: Path | None) -> None:

@@ -50,7 +50,9 @@ def predict(  # noqa: PLR0913 - one argument per group of options
             require_folder(f"--{name.replace('_', '-')}", getattr(files, name))
         from panecho_client._commands.predict_study import predict_one
 
-        return predict_one(paths, request, files=files, report=report, naming=naming, server=server)
+        return predict_one(
+            paths, request, files=files, report=report, selection=selection, naming=naming, server=server
+        )
     require(not chosen, "--json, --csv and the like are of one study; with --output use --formats.")
     require(not report.one_study, "--one-study and --output exclude each other.")
     from panecho_client._commands.predict_archive import predict_many

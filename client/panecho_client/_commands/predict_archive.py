@@ -22,11 +22,13 @@ from panecho_client._commands.console import INTERRUPTED, SOME_FAILED, UNAVAILAB
 from panecho_client._commands.options import Naming, RunOptions, ServerOptions, StudySelection, parse_pairs
 from panecho_client._commands.predict_study import open_local, tell_left_out
 from panecho_client._description import Task, Weights
-from panecho_client._exceptions import RequestError, ServerUnavailableError
-from panecho_client._files import find_files
+from panecho_client._exceptions import FilesError, RequestError, ServerUnavailableError
+from panecho_client._files import find_files, shown_path
 from panecho_client._requests import choose_tasks, recorded
 from panecho_client.sources.dicomweb import DicomWeb
 from panecho_client.sources.grouping import group_studies
+from panecho_client.sources.local_study import LocalStudy
+from panecho_client.sources.video_studies import BY_FILE, VideoStudies
 
 FAILURES_SHOWN = 10
 
@@ -174,7 +176,11 @@ def _sources(
         if selection.index:
             sources = read_index(selection.index, shard)  # of those of the shard alone: no other file need be read
         else:
-            sources = _remote(selection.dicomweb, selection, opened) if selection.dicomweb else _local(paths, messages)
+            sources = (
+                _remote(selection.dicomweb, selection, opened)
+                if selection.dicomweb
+                else _local(paths, selection, messages)
+            )
             sources = shard.take(sources) if shard else sources
     of_shard = f" of shard {shard}" if shard else ""
     messages.print(f"Found {len(sources)} stud{'ies' if len(sources) != 1 else 'y'}{of_shard}.")
@@ -191,10 +197,31 @@ def _remote(url: str, selection: StudySelection, opened: ExitStack) -> list[Stud
     return [DicomWebStudy(server=server, study=study) for study in found]
 
 
-def _local(paths: Sequence[Path], messages: Console) -> list[StudySource]:
+def _local(paths: Sequence[Path], selection: StudySelection, messages: Console) -> list[StudySource]:
+    return [StudyInFiles(study) for study in find_studies(paths, selection.videos, messages)]
+
+
+def find_studies(paths: Sequence[Path], videos: VideoStudies, messages: Console) -> tuple[LocalStudy, ...]:
+    """Find files, sort them into studies, and say what was left out and what was assumed.
+
+    Raises:
+        FilesError: A path cannot be read, or no file is DICOM or a video.
+        RequestError: See ``group_studies``.
+    """
     found = find_files(paths)
-    tell_left_out(messages, found)
-    return [StudyInFiles(study) for study in group_studies(found.files)]
+    left_out = [*found.left_out]
+    studies = group_studies(found.files, videos=videos, on_left_out=left_out.append)
+    tell_left_out(messages, left_out)
+    if not studies:
+        names = ", ".join(map(shown_path, paths))
+        raise FilesError(f"{names}: no file is DICOM or a video; name a folder that holds some.", paths=paths)
+    alone = sum(study.headers_read[0].study_instance_uid is None for study in studies)
+    if alone and videos is BY_FILE:
+        messages.print(
+            f"{alone} stud{'ies' if alone != 1 else 'y'} of videos without DICOM header: each video is taken as one "
+            "study; --study-from joins them by folder, name or table."
+        )
+    return studies
 
 
 def _tell(folder: OutputFolder, progress: RunProgress, messages: Console) -> int:

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from panecho_client._archive.prediction_request import PredictionRequest
 from panecho_client._client import PanEcho
 from panecho_client._commands.console import make_messages
-from panecho_client._commands.options import Naming, ReportOptions, ServerOptions
+from panecho_client._commands.options import Naming, ReportOptions, ServerOptions, StudySelection
 from panecho_client._exceptions import RequestError
-from panecho_client._files import FoundFiles, find_files
+from panecho_client._files import FoundFiles, LeftOut, find_files
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
@@ -22,7 +22,7 @@ from panecho_client._sender import OnProgress, ignore_progress
 from panecho_client._transport.base import Transport
 from panecho_client.outputs.study_files import Outputs
 from panecho_client.outputs.terminal import make_console, render_report
-from panecho_client.sources.grouping import count_studies, read_known_headers
+from panecho_client.sources.grouping import count_studies
 
 STDOUT = Path("-")
 
@@ -33,6 +33,7 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
     *,
     files: Outputs,
     report: ReportOptions,
+    selection: StudySelection,
     naming: Naming,
     server: ServerOptions,
 ) -> int:
@@ -46,9 +47,8 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
     written = replace(files, json=None) if files.json == STDOUT else files
     key_frames = files.html is not None and request.key_frames
     connection, found = server.connection, find_files(paths)
-    tell_left_out(messages, found)
-    headers = () if report.one_study else read_known_headers(found.files)
-    _require_one_study(headers)
+    tell_left_out(messages, found.left_out)
+    headers = () if report.one_study else _headers_of_one_study(found.files, selection)
     transport = open_local(server, messages)
     with (
         PanEcho(connection, concurrency=server.concurrency, transport=transport) as panecho,
@@ -89,20 +89,22 @@ def open_local(server: ServerOptions, messages: Console) -> Transport | None:
     return server.process.transport()
 
 
-def tell_left_out(messages: Console, found: FoundFiles) -> None:
+def tell_left_out(messages: Console, found: Iterable[LeftOut]) -> None:
     """Say how many files are left out, and why."""
-    for reason, count in Counter(left_out.reason for left_out in found.left_out).items():
+    for reason, count in Counter(left_out.reason for left_out in found).items():
         messages.print(f"left out {count} file{'s' if count > 1 else ''}: {reason}", markup=False)
 
 
-def _require_one_study(headers: Iterable[SopInstance]) -> None:
-    """Refuse to mix what may be several patients; without pydicom there is no telling."""
-    count = count_studies(headers)
+def _headers_of_one_study(files: Sequence[Path], selection: StudySelection) -> tuple[SopInstance, ...]:
+    """Refuse to mix what may be several patients; without pydicom DICOM files count as one study."""
+    count, headers = count_studies(files, videos=selection.videos)
     if count > 1:
         raise RequestError(
-            f"these files are of {count} studies (StudyInstanceUID); predict each study with --output FOLDER, or take "
-            "all files as one study with --one-study."
+            f"these files are of {count} studies (DICOM by StudyInstanceUID; other videos each by itself, unless "
+            "--study-from says otherwise); predict each study with --output FOLDER, or take all files as one study "
+            "with --one-study."
         )
+    return headers
 
 
 @contextmanager

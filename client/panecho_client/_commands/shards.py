@@ -9,7 +9,11 @@ from panecho_client._commands.console import SOME_FAILED, make_messages
 from panecho_client._commands.options import require_folder
 
 
-def index(*paths: Annotated[Path, Parameter(required=True)], output: Annotated[Path, Parameter(metavar="FILE")]) -> int:
+def index(
+    *paths: Annotated[Path, Parameter(required=True)],
+    output: Annotated[Path, Parameter(metavar="FILE")],
+    study_from: Annotated[str, Parameter(metavar="RULE")] = "file",
+) -> int:
     """List the studies of an archive for `panecho predict --index`, so that not every run has to look for them.
 
     Paths are written as they are given: every run must find the archive under the same path.
@@ -19,20 +23,20 @@ def index(*paths: Annotated[Path, Parameter(required=True)], output: Annotated[P
     Args:
         paths: Files, or folders and ZIP files that hold them.
         output: CSV file to write.
+        study_from: Which videos that are not DICOM make one study: file (each one), folder, a CSV file with columns
+            file and study, or a regular expression of the path.
     """
     require_folder("--output", output)
     from rich.progress import track
 
     from panecho_client._archive.shard import write_index
-    from panecho_client._commands.predict_study import tell_left_out
-    from panecho_client._files import find_files
-    from panecho_client.sources.grouping import group_studies
+    from panecho_client._commands.predict_archive import find_studies
+    from panecho_client.sources.video_studies import BY_FILE, VideoStudies
 
     messages = make_messages()
     with messages.status("Looking for studies"):
-        found = find_files(paths)
-        studies = group_studies(found.files)
-    tell_left_out(messages, found)
+        videos = BY_FILE if study_from == "file" else VideoStudies.parse(study_from)
+        studies = find_studies(paths, videos, messages)
     written = write_index(output, studies)
     for _ in track(written, "Naming studies", len(studies), console=messages, disable=not messages.is_terminal):
         pass

@@ -39,13 +39,20 @@ class LocalStudy:
         study._read = read
         return study
 
+    @property
+    def headers_read(self) -> tuple[SopInstance, ...]:
+        """As ``headers``, but no file is read whole."""
+        if self._read is None:
+            self._read = read_headers(self.paths)
+        return self._read
+
     @cached_property
     def headers(self) -> tuple[SopInstance, ...]:
         """Identifiers in the header of each file; a file that cannot be read has its path alone.
 
         A file without a SOP Instance UID is named after its content: it is read whole, once, when this is first used.
         """
-        return tuple(map(with_content, self._read or read_headers(self.paths)))
+        return tuple(map(with_content, self.headers_read))
 
     def identity(self, *, include_identifiers: bool = False, pseudonym_key: bytes = b"") -> StudyIdentity:
         """Return the names of the study and its files in outputs; arguments as of ``StudyIdentity.of``."""

@@ -25,7 +25,7 @@ def test_public_names_are_these() -> None:
         "write_parquet",
     ]
     assert all(hasattr(outputs, name) for name in outputs.__all__)
-    assert sources.__all__ == ["DicomWeb", "LocalStudy", "RemoteStudy", "group_studies"]
+    assert sources.__all__ == ["DicomWeb", "LocalStudy", "RemoteStudy", "VideoStudies", "group_studies"]
 
 
 def test_importing_it_loads_no_package_of_the_extra() -> None:

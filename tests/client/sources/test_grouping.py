@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pydicom import Dataset, dcmwrite
@@ -14,13 +15,16 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from panecho_client import RequestError, find_files
-from panecho_client.sources import LocalStudy, group_studies
-from panecho_client.sources.grouping import count_studies, read_known_headers
+from panecho_client.sources import LocalStudy, VideoStudies, group_studies
+from panecho_client.sources.grouping import count_studies
 from panecho_preprocessing.container import is_video
 
 AVI = b"RIFF\0\0\0\0AVI LIST"
 ULTRASOUND_CINE = "1.2.840.10008.5.1.4.1.1.3.1"
 MP4 = b"\0\0\0\x18ftypmp42"
+
+if TYPE_CHECKING:
+    from panecho_client._files import LeftOut
 
 Write = Callable[..., Path]
 Groups = tuple[LocalStudy, ...]
@@ -85,12 +89,18 @@ def test_headers_of_a_study_share_their_texts(write: Write, tmp_path: Path) -> N
 
 def test_studies_are_counted_by_their_uids(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [write("a", dicom("1.2.1")), write("b", dicom("1.2.1")), write("c", dicom("1.2.2")), write("d.avi", AVI)]
-    headers = read_known_headers(files)
-    assert [count_studies(headers[:count]) for count in range(5)] == [0, 1, 1, 2, 2]
+    assert [count_studies(files[:count])[0] for count in range(5)] == [0, 1, 1, 2, 3]
+    assert [header.study_instance_uid for header in count_studies(files)[1]] == ["1.2.1", "1.2.1", "1.2.2", None]
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    assert read_known_headers(files) == ()
     with pytest.raises(RequestError, match="pip install"):
         group_studies(files)
+
+
+def test_videos_of_several_patients_are_counted_without_pydicom(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [write("a.avi", AVI), write("b.avi", AVI), write("FileList.csv", b"FileName,EF\n")]
+    monkeypatch.setattr("panecho_client.sources.grouping.find_spec", lambda _: None)
+    assert count_studies(files) == (2, ())
+    assert count_studies(files, videos=VideoStudies.parse("folder"))[0] == 1
 
 
 def test_the_same_study_in_two_folders_is_one(write: Write, tmp_path: Path) -> None:
@@ -114,10 +124,62 @@ def test_what_lies_beside_two_studies_is_by_itself(write: Write, tmp_path: Path)
     assert names(studies) == [["1"], ["2"], ["3.avi"]]
 
 
-def test_videos_are_grouped_by_folder(write: Write, tmp_path: Path) -> None:
-    for name in ("a/export/1.avi", "a/export/2.mp4", "b/export/3.avi"):
-        write(name, MP4 if name.endswith("mp4") else AVI)
-    assert names(grouped(tmp_path)) == [["1.avi", "2.mp4"], ["3.avi"]]
+ECHONET = ("Videos/0X1.avi", "Videos/0X2.avi", "Videos/0X3.avi")
+
+
+def test_a_folder_of_videos_is_a_study_per_video(write: Write, tmp_path: Path) -> None:
+    """EchoNet-Dynamic: videos of many patients, and a table, which is no failed study."""
+    for name in ECHONET:
+        write(name, AVI)
+    write("FileList.csv", b"FileName,EF\n0X1,60\n")
+    write("Videos/thumbs.png", b"\x89PNG\r\n\x1a\n\0")
+    left_out: list[LeftOut] = []
+    studies = group_studies(find_files(tmp_path).files, on_left_out=left_out.append)
+    assert names(studies) == [["0X1.avi"], ["0X2.avi"], ["0X3.avi"]]
+    assert [(file.path.name, file.reason) for file in left_out] == [
+        ("FileList.csv", "neither DICOM nor a video"),
+        ("thumbs.png", "neither DICOM nor a video"),
+    ]
+
+
+def test_a_damaged_video_is_no_stray_file(write: Write, tmp_path: Path) -> None:
+    for name, content in (("0.avi", b""), ("1.avi", b"cut"), ("IM1", b"\0cut"), ("2.840.1", b"\x00\x01")):
+        write(name, content)
+    assert sorted(names(grouped(tmp_path))) == [["0.avi"], ["1.avi"], ["2.840.1"], ["IM1"]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("file", [["0X1.avi"], ["0X2.avi"], ["0X3.avi"]]),
+        ("folder", [["0X1.avi", "0X2.avi", "0X3.avi"]]),
+        (r"0X[12]|0X3", [["0X1.avi"], ["0X2.avi"], ["0X3.avi"]]),
+        (r"(0X)\d", [["0X1.avi", "0X2.avi", "0X3.avi"]]),
+        ("table.csv", [["0X1.avi", "0X3.avi"], ["0X2.avi"]]),
+        ("FileList.csv", [["0X1.avi"], ["0X2.avi"], ["0X3.avi"]]),
+    ],
+)
+def test_what_makes_a_study_of_videos_can_be_said(
+    write: Write, tmp_path: Path, rule: str, expected: list[list[str]]
+) -> None:
+    videos = [write(name, AVI) for name in ECHONET]
+    write("table.csv", "\ufefffile,study\r\n0x1.AVI,one\r\n0X2,two\r\nVideos/0X3.avi,one\r\n".encode())
+    write("FileList.csv", b"FileName,EF\n0X1,60\n0X2,50\n0X3,40\n")
+    parsed = VideoStudies.parse(str(tmp_path / rule) if rule.endswith("csv") else rule)
+    assert names(group_studies(videos, videos=parsed)) == expected
+
+
+def test_a_video_that_a_rule_does_not_name_is_an_error(write: Write, tmp_path: Path) -> None:
+    video = write("0X1.avi", AVI)
+    write("table.csv", b"file,study\n0X2,two\n")
+    for rule in (r"patient(\d+)", str(tmp_path / "table.csv")):
+        with pytest.raises(RequestError, match=r"0X1\.avi is not named by the (pattern|table)"):
+            group_studies([video], videos=VideoStudies.parse(rule))
+    with pytest.raises(RequestError, match="regular expression"):
+        VideoStudies.parse("patient(")
+    write("other.csv", b"name,EF\n")
+    with pytest.raises(RequestError, match="has no column file"):
+        VideoStudies.parse(str(tmp_path / "other.csv"))
 
 
 def test_a_video_above_a_study_may_be_of_another_patient(write: Write, tmp_path: Path) -> None:
@@ -173,11 +235,13 @@ def test_an_archive_is_a_folder(write: Write, tmp_path: Path) -> None:
     assert sorted(path.name for path in study.paths) == ["1.avi", "IM1", "IM2", "README.TXT"]
 
 
-def test_an_archive_without_uids_is_a_study(tmp_path: Path) -> None:
+def test_an_archive_of_videos_without_uids(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "cines.zip", "w") as archive:
         archive.writestr("a/1.avi", AVI)
         archive.writestr("b/2.avi", AVI)
-    assert names(grouped(tmp_path)) == [["1.avi", "2.avi"]]
+    files = find_files(tmp_path).files
+    assert names(group_studies(files)) == [["1.avi"], ["2.avi"]]
+    assert names(group_studies(files, videos=VideoStudies.parse("folder"))) == [["1.avi", "2.avi"]]
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
@@ -220,9 +284,11 @@ def test_no_content_raises(write: Write, caplog: pytest.LogCaptureFixture) -> No
     files = [write(f"{index}", content) for index, content in enumerate(contents)]
     files.append(files[0].with_name("gone"))
     caplog.clear()
+    left_out: list[LeftOut] = []
     with warnings.catch_warnings(action="error"):
-        studies = group_studies(files)
-    assert sum(len(study.paths) for study in studies) == len(files)
+        studies = group_studies(files, on_left_out=left_out.append)
+    assert sum(len(study.paths) for study in studies) == len(files) - 1
+    assert [file.path.name for file in left_out] == ["1"]  # text
     assert "9.8 !" not in caplog.text
 
 

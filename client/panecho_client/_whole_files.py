@@ -1,5 +1,6 @@
 """Writes files and folders so that nobody ever sees half of one."""
 
+import errno
 import os
 import re
 import shutil
@@ -8,6 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from panecho_client._exceptions import FilesError
+
+STORAGE_FAULTS = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS)
+"""What the whole disk is at fault for: the next file will not fare better."""
+
+STORAGE = "RESOURCE_EXHAUSTED"
 
 LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>\d{1,9})")  # see ``_hidden``
 
@@ -75,12 +81,13 @@ def remove_leftovers(folder: Path, names: re.Pattern[str]) -> None:
 
 @contextmanager
 def accessing(path: Path, done: str = "written", advice: str = "make room, or name another place") -> Iterator[None]:
-    """Turn an OSError into a FilesError about ``path``."""
+    """Turn an OSError into a FilesError about ``path``, of the code RESOURCE_EXHAUSTED if the disk is at fault."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise FilesError(f"{path} cannot be {done}: {reason}; {advice}.", paths=[path]) from None
+        code = STORAGE if error.errno in STORAGE_FAULTS else None
+        raise FilesError(f"{path} cannot be {done}: {reason}; {advice}.", code=code, paths=[path]) from None
 
 
 def _hidden(path: Path) -> Path:

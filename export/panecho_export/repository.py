@@ -132,8 +132,18 @@ def _write(
             for model, module in modules.items():
                 save(module, staged / model / MODEL_FILE)
             shutil.copytree(staged, target, dirs_exist_ok=True, copy_function=os.replace)
-    except (OSError, RuntimeError) as error:  # torch says so when it cannot write
-        raise ExportRepositoryError(f"{target}: cannot be written: {error}") from error
+    except OSError as error:
+        raise ExportRepositoryError(_cannot_be_written(target, error.strerror or str(error))) from error
+    except RuntimeError as error:  # torch says so when it cannot write, in several lines of its own code's places
+        raise ExportRepositoryError(_cannot_be_written(target, "the disk took no more of model.pt")) from error
+
+
+def _cannot_be_written(target: Path, reason: str) -> str:
+    free = shutil.disk_usage(next(folder for folder in target.absolute().parents if folder.exists())).free
+    return (
+        f"{target} cannot be written: {reason} ({free >> 20} MiB are free); make room, or give another "
+        "--model-repository."
+    )
 
 
 def export_checkpoint(checkpoint: Path, target: Path, variant: Variant = DEFAULT) -> ExportManifest:

@@ -31,6 +31,12 @@ PROBE = 8
 # Levels below this are black to the eye, and to the model; the darkest cine tried reaches 170.
 _DARK = 16
 
+# Frames that differ by no more than this, in grey levels, show the same; a still heart's speckle differs by tens.
+_STILL = 2
+
+# A video may repeat single frames: fewer than this many equal ones prove nothing.
+_STILL_FRAMES = 4
+
 
 class VideoClips(NamedTuple):
     """The clips of one video.
@@ -184,7 +190,8 @@ def _clips(cine: Cine, count: int, options: ClipOptions, executor: Executor | No
         if index in key:
             shown = np.broadcast_to(image, (CROP, CROP, 3))[:, :, ::-1]
     _require_visible(clips)
-    notes = "; ".join(filter(None, (_rate_note(cine.rate), framing.note)))
+    _require_moving(clips, len(np.unique(sampled)))
+    notes = "; ".join(filter(None, (_rate_note(cine.rate), framing.note, _padding_note(count, options))))
     return VideoClips(clips, shown, count, cine.instance, notes)
 
 
@@ -198,6 +205,33 @@ def _require_visible(clips: NDArray[np.uint8]) -> None:
             VideoErrorCode.NEARLY_BLACK,
             f"the frames are nearly black: their brightest level is {brightest} of 255; correct window or BitsStored",
         )
+
+
+def _require_moving(clips: NDArray[np.uint8], distinct: int) -> None:
+    """Refuse clips of one grey level, and clips in which no frame differs from the first.
+
+    Args:
+        clips: uint8 [num_clips, clip_length, 224, 224, 3].
+        distinct: number of frames of the video in them.
+    """
+    first = clips[0, 0].astype(np.int16)
+    if any(np.abs(frame - first).max() > _STILL for clip in clips for frame in clip):
+        return
+    if int(first.max()) - int(first.min()) <= _STILL:
+        level = int(first.max())
+        raise VideoError(
+            VideoErrorCode.BLANK, f"every frame is one grey level, {level} of 255; record or export it again"
+        )
+    if distinct >= _STILL_FRAMES:
+        raise VideoError(VideoErrorCode.FROZEN, f"nothing moves in {distinct} frames; send the recording, not a still")
+
+
+def _padding_note(count: int, options: ClipOptions) -> str:
+    """Return what to know of a video that is shorter than a clip; empty for others, and for resampled ones."""
+    needed = (options.clip_length - 1) * options.frame_stride + 1
+    if options.frame_rate is not None or count >= needed:
+        return ""
+    return f"{count} frames, fewer than the {needed} of a clip: the last one is repeated"
 
 
 def _images(  # noqa: PLR0913 - what the two kinds of clips need

@@ -186,7 +186,7 @@ def test_studies_are_found_by_uid_with_the_key(results: Path, table: Path, tmp_p
     without = invoke(*command)
     assert without.exit_code == 1
     assert "give the --pseudonym-key of that run" in without.stderr
-    (tmp_path / "other").write_bytes(b"another")
+    (tmp_path / "other").write_bytes(b"another key of the test")
     wrong = invoke(*command, "--pseudonym-key", tmp_path / "other")
     assert wrong.exit_code == 1
     assert "was made with another --pseudonym-key" in wrong.stderr

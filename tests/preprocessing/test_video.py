@@ -150,3 +150,21 @@ def test_nothing_stays_open(tmp_path: Path, bgr: NDArray[np.uint8]) -> None:
     with pytest.raises(VideoError):
         video_clips(b"RIFF\x00\x10\x00\x00AVI ", ClipOptions())
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("level", [0, 128])
+def test_frames_of_one_level_are_blank(level: int, tmp_path: Path) -> None:
+    data = write_video(tmp_path / "a.avi", "MJPG", np.full((20, 64, 64, 3), level, np.uint8))
+    with pytest.raises(VideoError, match=rf"^BLANK: every frame is one grey level, {level} of 255"):
+        video_clips(data, ClipOptions())
+
+
+def test_a_recording_in_which_nothing_moves_is_frozen(tmp_path: Path) -> None:
+    still = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    frames = np.repeat(still[None], 20, axis=0)
+    data = write_video(tmp_path / "a.avi", "MJPG", frames)
+    with pytest.raises(VideoError, match=r"^FROZEN: nothing moves in 20 frames"):
+        video_clips(data, ClipOptions())
+    frames[17] = 255 - frames[17]
+    video_clips(write_video(tmp_path / "b.avi", "MJPG", frames), ClipOptions())
+    video_clips(data, ClipOptions(num_clips=1, clip_length=2))  # two equal frames prove nothing

@@ -11,6 +11,7 @@ FOLDER/
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from importlib import import_module
@@ -28,11 +29,12 @@ from panecho_client._archive.joined_tables import (
 from panecho_client._description import VERSION
 from panecho_client._exceptions import FilesError, PanEchoError
 from panecho_client._identity.headers import SopInstance
+from panecho_client._identity.key_table import append_key_table
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.pseudonyms import pseudonym
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
-from panecho_client._whole_files import accessing, remove_leftovers, unfinished_folder, write_whole
+from panecho_client._whole_files import STORAGE, accessing, remove_leftovers, unfinished_folder, write_whole
 from panecho_client.outputs.sr import can_have_sr
 from panecho_client.outputs.study_files import Outputs
 
@@ -43,6 +45,7 @@ FILES = re.compile("|".join(map(re.escape, (SETTINGS, *TABLES))))
 SAFE = re.compile(r"[0-9A-Za-z._-]+")
 UNSAFE = re.compile(r"^\.|[^0-9A-Za-z.-]")
 NAME_LENGTH = 100
+LEAST_FREE = 16 << 20  # bytes; a study takes about 0.1 MB, and 1 MB with key frames
 
 Setting: TypeAlias = str | float | bool | None
 
@@ -75,6 +78,7 @@ class OutputFolder:
         parquet: Whether all studies' rows are written as Parquet too.
         include_identifiers: Whether outputs, and names of folders, hold identifiers instead of pseudonyms.
         pseudonym_key: Key of the pseudonyms.
+        key_table: CSV file to add the pseudonyms of each study to, with what they stand for.
     """
 
     path: Path
@@ -84,6 +88,7 @@ class OutputFolder:
     parquet: bool = False
     include_identifiers: bool = False
     pseudonym_key: bytes = field(default=b"", repr=False)
+    key_table: Path | None = None
     _claimed: set[str] = field(default_factory=set, init=False, repr=False)
     _failures: dict[str, Failure] = field(default_factory=dict, init=False, repr=False)
 
@@ -111,6 +116,7 @@ class OutputFolder:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 remove_leftovers(folder, names)
         write_whole(self.path / SETTINGS, f"{json.dumps(settings, indent=2)}\n".encode())
+        _require_room(self.path)
 
     def claim(self, study: str) -> str:
         """Return the name of a study's folder, which no other study of this run has.
@@ -169,6 +175,15 @@ class OutputFolder:
             )
             outputs.write(study, identity, key_frames=key_frames)
             write_whole(folder / PREDICTION, f"{named.to_json()}\n".encode())
+
+    def note_names(self, headers: Sequence[SopInstance]) -> None:
+        """Add the pseudonyms of a study's files to the key table, if there is one.
+
+        Raises:
+            FilesError: It cannot be written, or others may read it.
+        """
+        if self.key_table is not None:
+            append_key_table(self.key_table, headers, pseudonym_key=self.pseudonym_key)
 
     def fail(self, name: str | None, headers: Sequence[SopInstance], error: PanEchoError) -> None:
         """Note for ``failures.csv`` that a study could not be predicted or written.
@@ -234,6 +249,19 @@ class OutputFolder:
             )
             given = f"{self.path} holds results already; give --resume to go on with them, or name another folder."
             raise FilesError(unknown if resume else given, paths=[self.path])
+
+
+def _require_room(folder: Path) -> None:
+    """Refuse a disk that would be full after a few studies."""
+    with accessing(folder):
+        free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise FilesError(
+            f"{folder}: {free >> 20} MiB are free on its disk, and a run needs at least {LEAST_FREE >> 20}; make "
+            "room, or name another folder.",
+            code=STORAGE,
+            paths=[folder],
+        )
 
 
 def _safe_name(study: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from panecho_client._archive.progress import StudyOutcome
 from panecho_client._archive.study_source import StudyFiles, StudySource
 from panecho_client._async_client import AsyncPanEcho
 from panecho_client._exceptions import (
+    FilesError,
     IncompatibleServerError,
     PanEchoError,
     ServerBusyError,
@@ -19,6 +21,7 @@ from panecho_client._exceptions import (
     UnknownTaskError,
 )
 from panecho_client._results import StudyResult, VideoResult
+from panecho_client._whole_files import STORAGE
 
 if TYPE_CHECKING:
     from panecho_client.sources.dicomweb import MissingInstance
@@ -53,20 +56,27 @@ class ArchiveRun:
         Raises:
             PanEchoError: The server is gone for good, or the folder cannot be written.
         """
-        room = asyncio.Semaphore(self.studies_at_a_time)
+        stopped: PanEchoError | None = None
         try:
-            async with asyncio.TaskGroup() as group:
-                for source in sources:
-                    await room.acquire()
-                    # One at a time: names depend on the order.
-                    name = self.folder.claim(await asyncio.to_thread(self._name, source))
-                    task = group.create_task(self._outcome(source, name))
-                    task.add_done_callback(lambda task: _report(task, on_outcome))
-                    task.add_done_callback(lambda _: room.release())
+            await self._predict_all(sources, on_outcome)
         except* PanEchoError as errors:
-            raise errors.exceptions[0] from None
+            (stopped, *_) = _flattened(errors)
         finally:
-            self.folder.finish()
+            with suppress(FilesError) if stopped else nullcontext():  # the first fault is the one to name
+                self.folder.finish()
+        if stopped:
+            raise stopped from None
+
+    async def _predict_all(self, sources: Iterable[StudySource], on_outcome: Callable[[StudyOutcome], None]) -> None:
+        room = asyncio.Semaphore(self.studies_at_a_time)
+        async with asyncio.TaskGroup() as group:
+            for source in sources:
+                await room.acquire()
+                # One at a time: names depend on the order.
+                name = self.folder.claim(await asyncio.to_thread(self._name, source))
+                task = group.create_task(self._outcome(source, name))
+                task.add_done_callback(lambda task: _report(task, on_outcome))
+                task.add_done_callback(lambda _: room.release())
 
     def _name(self, source: StudySource) -> str:
         return source.name(include_identifiers=self.folder.include_identifiers, pseudonym_key=self.folder.pseudonym_key)
@@ -79,12 +89,12 @@ class ArchiveRun:
             with source.opened() as fetch:
                 files = await asyncio.to_thread(fetch)
                 headers = (*files.headers, *(missing.header for missing in files.missing))
+                await asyncio.to_thread(self.folder.note_names, headers)
                 study = await self._predict(files)
                 write = partial(self.folder.write, name, study, headers=headers, key_frames=self._key_frames)
                 await _finished(asyncio.to_thread(write))
         except PanEchoError as error:
-            hopeless = HOPELESS if files else HOPELESS_SOURCE
-            if isinstance(error, hopeless) and not isinstance(error, ServerBusyError):
+            if _ends_the_run(error, HOPELESS if files else HOPELESS_SOURCE):
                 raise
             self.folder.fail(name, files.headers if files else (), error)
             return "failed"
@@ -115,6 +125,21 @@ def with_missing(study: StudyResult, missing: "Sequence[MissingInstance]") -> St
         VideoResult(path=each.header.path, status=f"{NOT_FETCHED}: {each.error}", predictions={}) for each in missing
     ]
     return replace(study, videos=tuple(sorted((*study.videos, *unfetched), key=lambda video: video.path.name)))
+
+
+def _ends_the_run(error: PanEchoError, hopeless: tuple[type[PanEchoError], ...]) -> bool:
+    """Tell whether every remaining study would meet this error too: no server, or no room on the disk."""
+    if isinstance(error, FilesError):
+        return error.code == STORAGE
+    return isinstance(error, hopeless) and not isinstance(error, ServerBusyError)
+
+
+def _flattened(errors: BaseExceptionGroup[PanEchoError]) -> list[PanEchoError]:
+    return [
+        found
+        for error in errors.exceptions
+        for found in (_flattened(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:

@@ -15,6 +15,7 @@ from cyclopts.types import PositiveFloat, PositiveInt
 from panecho_client._archive.prediction_request import PredictionRequest
 from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection, Tls
+from panecho_client._identity.pseudonyms import require_key
 from panecho_client._whole_files import accessing
 from panecho_client.outputs.study_files import Outputs
 from panecho_client.sources.video_studies import BY_FILE, VideoStudies
@@ -167,11 +168,22 @@ class Naming:
 
     Attributes:
         include_identifiers: Write identifiers instead of pseudonyms.
-        pseudonym_key: File that makes the pseudonyms: nobody can compute them without its content.
+        pseudonym_key: File that makes the pseudonyms: nobody can compute them without its content, 16 bytes or more
+            (head -c 32 /dev/urandom).
+        key_table: Add to this CSV file what the pseudonyms stand for: files, UIDs and patients. Its owner alone may
+            read it.
     """
 
     include_identifiers: bool = False
     pseudonym_key: Path | None = None
+    key_table: Annotated[Path | None, Parameter(metavar="FILE")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a table of pseudonyms where there are none."""
+        require(
+            not (self.key_table and self.include_identifiers),
+            "--key-table and --include-identifiers exclude each other.",
+        )
 
     @property
     def key(self) -> bytes:
@@ -180,13 +192,16 @@ class Naming:
         Raises:
             CycloptsError: There is no such file.
             FilesError: It cannot be read.
+            RequestError: It is too short, or one byte over and over.
         """
         if self.pseudonym_key is None:
             return b""
         if not self.pseudonym_key.is_file():
             raise CycloptsError(msg=f"--pseudonym-key {self.pseudonym_key} is not a file; name an existing one.")
         with accessing(self.pseudonym_key, "read", "name another file"):
-            return self.pseudonym_key.read_bytes()
+            key = self.pseudonym_key.read_bytes()
+        require_key(key, self.pseudonym_key)
+        return key
 
 
 @Parameter(name="*", group=PREDICTION)

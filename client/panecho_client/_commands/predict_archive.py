@@ -106,6 +106,9 @@ def predict_sources(  # noqa: PLR0913 - what, where from, where to
         except ServerUnavailableError as error:
             messages.print(f"panecho predict: {error} {progress.summary} {again}", style="red", markup=False)
             return UNAVAILABLE
+        except FilesError:
+            messages.print(f"Stopped. {progress.summary} {again}")
+            raise
     if shard:
         note_finished(folder.path)
     return _tell(folder, progress, messages)
@@ -128,6 +131,7 @@ def _folder(run: RunOptions, naming: Naming) -> OutputFolder:
         parquet="parquet" in run.formats,
         include_identifiers=naming.include_identifiers,
         pseudonym_key=naming.key,
+        key_table=naming.key_table,
     )
 
 

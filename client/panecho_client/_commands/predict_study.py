@@ -15,7 +15,8 @@ from panecho_client._commands.console import make_messages
 from panecho_client._commands.options import Naming, ReportOptions, ServerOptions, StudySelection
 from panecho_client._exceptions import RequestError
 from panecho_client._files import FoundFiles, LeftOut, find_files
-from panecho_client._identity.headers import SopInstance
+from panecho_client._identity.headers import SopInstance, read_header, with_content
+from panecho_client._identity.key_table import append_key_table
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, ignore_progress
@@ -56,6 +57,8 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
     ):
         study = _predict(panecho, found, replace(request, key_frames=key_frames), on_progress)
     identity = None
+    if naming.key_table:
+        _note_names(study, headers, naming)
     if written.name_study:
         identity = identify(
             study, headers=headers, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key
@@ -80,6 +83,13 @@ def _predict(panecho: PanEcho, found: FoundFiles, request: PredictionRequest, on
         key_frames=request.key_frames,
         on_progress=on_progress,
     )
+
+
+def _note_names(study: StudyResult, headers: Sequence[SopInstance], naming: Naming) -> None:
+    if naming.key_table:
+        known = {header.path: header for header in headers}
+        found = [known.get(video.path) or read_header(video.path) for video in study.videos]
+        append_key_table(naming.key_table, [*map(with_content, found)], pseudonym_key=naming.key)
 
 
 def open_local(server: ServerOptions, messages: Console) -> Transport | None:

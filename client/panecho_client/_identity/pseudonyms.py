@@ -2,11 +2,31 @@
 
 import hashlib
 import hmac
+from pathlib import Path
+
+from panecho_client._exceptions import RequestError
+
+KEY_BYTES = 16
+KINDS_OF_BYTES = 4
 
 
 def study_name(uid: str, *, include_identifiers: bool = False, pseudonym_key: bytes = b"") -> str:
     """Return the name that ``StudyIdentity.study`` gives to files of this Study Instance UID, before they are read."""
     return uid if include_identifiers else pseudonym(uid, kind="study", pseudonym_key=pseudonym_key)
+
+
+def require_key(key: bytes, file: Path) -> None:
+    """Refuse a key that can be guessed.
+
+    Raises:
+        RequestError: It holds fewer than 16 bytes, or few kinds of bytes, such as NULs.
+    """
+    found = key.strip()
+    if len(found) < KEY_BYTES or len(set(found)) < KINDS_OF_BYTES:
+        raise RequestError(
+            f"{file} holds {len(found)} bytes of {len(set(found))} kinds, which can be guessed: a key of "
+            f"pseudonyms needs at least {KEY_BYTES}; make one: head -c 32 /dev/urandom > {file}"
+        )
 
 
 def pseudonym(value: str, *, kind: str, pseudonym_key: bytes = b"") -> str:

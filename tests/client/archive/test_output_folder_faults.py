@@ -1,5 +1,6 @@
 """Results of many studies: whole or not at all, and resumed to the same bytes, whatever happened."""
 
+import asyncio
 import pickle
 import resource
 import signal
@@ -8,14 +9,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from panecho_client import FilesError, RequestError, ServerError
+from panecho_client import ClipOptions, FilesError, RequestError, ServerError, StudyResult
 from panecho_client._archive.output_folder import OutputFolder
+from panecho_client._archive.prediction_request import PredictionRequest
+from panecho_client._archive.run import ArchiveRun
+from panecho_client._archive.study_source import StudyInFiles
 from panecho_client._identity.headers import read_headers
 from panecho_client._identity.study_identity import identify_files
+from panecho_client.sources import LocalStudy
 from support.output_runs import SETTINGS, MakeStudy, content, paths_of, run, write
 
 CHILD = """
@@ -224,3 +230,43 @@ def test_a_missing_package_is_said_before_the_run(output: OutputFolder, monkeypa
     output.prepare(resume=False, settings=SETTINGS)
     with pytest.raises(RequestError, match=r"pip install 'panecho-client\[reports\]'"):
         OutputFolder(output.path, sr=True).prepare(resume=False, settings=SETTINGS)
+
+
+class _Predicting:
+    """A server's place: answers every study with the predictions of another."""
+
+    def __init__(self, study: StudyResult) -> None:
+        self.study, self.asked = study, 0
+
+    async def predict_study(self, files: list[Path], **_: object) -> StudyResult:
+        self.asked += 1
+        videos = zip(self.study.videos, files, strict=True)
+        return replace(self.study, videos=tuple(replace(video, path=path) for video, path in videos))
+
+
+def test_a_run_stops_at_the_first_study_that_a_full_disk_does_not_take(
+    make_study: MakeStudy, output: OutputFolder
+) -> None:
+    studies = [make_study(number) for number in range(4)]
+    panecho = _Predicting(studies[0])
+    request = PredictionRequest(tasks=None, clip_options=ClipOptions(), on_error="skip", key_frames=False)
+    run = ArchiveRun(panecho=panecho, folder=output, request=request, studies_at_a_time=1)  # type: ignore[arg-type]
+    sources = [StudyInFiles(LocalStudy(paths_of(study))) for study in studies]
+    output.prepare(resume=False, settings=SETTINGS)
+    with (
+        files_at_most(1000),
+        pytest.raises(FilesError, match=r"studies/.* cannot be written: File too large; make room"),
+    ):
+        asyncio.run(run.predict(sources, lambda _: None))
+    assert panecho.asked == 1
+    assert not output.failures
+    again = OutputFolder(output.path)
+    again.prepare(resume=True, settings=SETTINGS)
+    asyncio.run(replace(run, folder=again).predict(sources, lambda _: None))
+    assert len([*output.path.glob("studies/study-*")]) == 4
+
+
+def test_a_disk_without_room_is_said_before_the_run(output: OutputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("panecho_client._archive.output_folder.LEAST_FREE", 1 << 60)
+    with pytest.raises(FilesError, match=r"MiB are free on its disk, and a run needs at least"):
+        output.prepare(resume=False, settings=SETTINGS)

@@ -133,8 +133,8 @@ def parse_description(parameters: Mapping[str, str]) -> Description:
     """
     try:
         return Description(
-            tasks=tuple(_task(entry) for entry in json.loads(parameters["tasks"])),
-            weights=_weights(json.loads(parameters["weights"]), json.loads(parameters.get("manifest", "null"))),
+            tasks=tuple(parse_task(entry) for entry in json.loads(parameters["tasks"])),
+            weights=parse_weights(json.loads(parameters["weights"]), json.loads(parameters.get("manifest", "null"))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise IncompatibleServerError(
@@ -144,7 +144,8 @@ def parse_description(parameters: Mapping[str, str]) -> Description:
         ) from None
 
 
-def _task(entry: Mapping[str, Any]) -> Task:
+def parse_task(entry: Mapping[str, Any]) -> Task:
+    """Return a task from its entry in a description; KeyError, TypeError or ValueError if it is not one."""
     if entry["kind"] not in get_args(Kind):
         raise ValueError(f"task {entry['key']} is of unknown kind {entry['kind']!r}")
     if entry["kind"] == "binary" and (len(entry["classes"]) != 2 or entry["positive_class"] not in entry["classes"]):
@@ -162,7 +163,8 @@ def _task(entry: Mapping[str, Any]) -> Task:
     )
 
 
-def _weights(entry: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> Weights:
+def parse_weights(entry: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> Weights:
+    """Return the weights and how they were exported; errors as ``parse_task``."""
     return Weights(
         name=entry["name"],
         sha256=entry["sha256"],

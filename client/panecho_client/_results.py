@@ -161,6 +161,9 @@ def _described(prediction: Prediction) -> dict[str, Any]:
         "group": task.group,
         "unit": task.unit,
         "positive_class": task.positive_class,
+        "classes": list(task.classes),
+        "inverted": task.inverted,
+        "training_mean": task.training_mean,
     }
     return about | prediction.to_dict()
 

@@ -2,7 +2,7 @@
 
 FOLDER/
 ├── run.json                settings that every study in it was predicted with
-├── studies/NAME/           prediction.json, study.csv, videos.csv, and report.html and report.dcm when asked for
+├── studies/NAME/           prediction.json, study.csv, videos.csv, and the reports and key frames asked for
 ├── studies.csv             all studies, a row each
 ├── predictions.csv         all studies, a row per study or video, task and class; predictions.parquet when asked for
 └── failures.csv            studies that could not be predicted in the last run
@@ -35,10 +35,11 @@ from panecho_client._identity.pseudonyms import pseudonym
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
 from panecho_client._whole_files import STORAGE, accessing, remove_leftovers, unfinished_folder, write_whole
+from panecho_client.outputs.reference_ranges import RangeTable
 from panecho_client.outputs.sr import can_have_sr
+from panecho_client.outputs.stored_results import PREDICTION, write_stored
 from panecho_client.outputs.study_files import Outputs
 
-PREDICTION = "prediction.json"
 SETTINGS = "run.json"
 
 FILES = re.compile("|".join(map(re.escape, (SETTINGS, *TABLES))))
@@ -75,6 +76,7 @@ class OutputFolder:
         path: The folder; it is made, for its owner only, if it does not exist.
         html: Whether each study gets a report to read.
         sr: Whether each study gets a DICOM structured report; one of videos alone cannot have any.
+        reports: Further reports of each study: ``echo_sr``, ``pdf``, ``dicom_pdf``, ``fhir``.
         parquet: Whether all studies' rows are written as Parquet too.
         include_identifiers: Whether outputs, and names of folders, hold identifiers instead of pseudonyms.
         pseudonym_key: Key of the pseudonyms.
@@ -85,6 +87,7 @@ class OutputFolder:
     _: KW_ONLY
     html: bool = False
     sr: bool = False
+    reports: tuple[str, ...] = ()
     parquet: bool = False
     include_identifiers: bool = False
     pseudonym_key: bytes = field(default=b"", repr=False)
@@ -145,6 +148,7 @@ class OutputFolder:
         *,
         headers: Iterable[SopInstance] = (),
         key_frames: bool = False,
+        ranges: RangeTable | None = None,
     ) -> None:
         """Write a study's folder, whole or not at all. An older one is replaced.
 
@@ -153,6 +157,7 @@ class OutputFolder:
             study: The study.
             headers: Headers of its files that were read before; those of other files are read now.
             key_frames: See ``render_html``.
+            ranges: Reference ranges of the reports; those of the guidelines by default.
 
         Raises:
             FilesError: It cannot be written, or a file's header cannot be read.
@@ -167,14 +172,11 @@ class OutputFolder:
         videos = zip(study.videos, identity.files, strict=True)
         named = replace(study, videos=tuple(replace(video, path=Path(file.name)) for video, file in videos))
         with unfinished_folder(self._studies / name) as folder:
-            outputs = Outputs(
-                wide_csv=folder / STUDY_TABLE,
-                csv=folder / VIDEOS_TABLE,
-                html=folder / "report.html" if self.html else None,
-                sr=folder / "report.dcm" if self.sr and can_have_sr(study, identity) else None,
-            )
-            outputs.write(study, identity, key_frames=key_frames)
-            write_whole(folder / PREDICTION, f"{named.to_json()}\n".encode())
+            tables = Outputs(wide_csv=folder / STUDY_TABLE, csv=folder / VIDEOS_TABLE)
+            tables.write(study, identity)
+            reports = Outputs.reports_in(folder, self._reports, of_dicom=can_have_sr(study, identity))
+            reports.write(study, identity, key_frames=key_frames, ranges=ranges)
+            write_stored(folder, named, identity, key_frames=key_frames)
 
     def note_names(self, headers: Sequence[SopInstance]) -> None:
         """Add the pseudonyms of a study's files to the key table, if there is one.
@@ -219,11 +221,27 @@ class OutputFolder:
         return tuple(path for table in TABLES if (path := self.path / table).exists())
 
     @property
+    def shows_frames(self) -> bool:
+        """Whether a report shows key frames."""
+        return bool({"html", "pdf", "dicom_pdf"} & {*self._reports})
+
+    @property
+    def _reports(self) -> tuple[str, ...]:
+        return (*(name for name in ("html", "sr") if getattr(self, name)), *self.reports)
+
+    @property
     def _studies(self) -> Path:
         return self.path / "studies"
 
     def _require_packages(self) -> None:
-        packages = {"pydicom": True, "jinja2": self.html, "highdicom": self.sr, "pyarrow": self.parquet}
+        packages = {
+            "pydicom": True,
+            "jinja2": self.html,
+            "highdicom": bool({"sr", "echo_sr", "dicom_pdf", "fhir"} & {*self._reports}),
+            "reportlab": bool({"pdf", "dicom_pdf"} & {*self._reports}),
+            "fhir.resources": "fhir" in self.reports,
+            "pyarrow": self.parquet,
+        }
         with needs_reports_extra():
             for package in (package for package, needed in packages.items() if needed):
                 import_module(package)
@@ -233,6 +251,7 @@ class OutputFolder:
             "version": VERSION,
             "html": self.html,
             "sr": self.sr,
+            "reports": ",".join(sorted(self.reports)),
             "parquet": self.parquet,
             "include_identifiers": self.include_identifiers,
             "pseudonym_key": pseudonym("", kind="secret", pseudonym_key=self.pseudonym_key)

@@ -91,7 +91,14 @@ class ArchiveRun:
                 headers = (*files.headers, *(missing.header for missing in files.missing))
                 await asyncio.to_thread(self.folder.note_names, headers)
                 study = await self._predict(files)
-                write = partial(self.folder.write, name, study, headers=headers, key_frames=self._key_frames)
+                write = partial(
+                    self.folder.write,
+                    name,
+                    study,
+                    headers=headers,
+                    key_frames=self._key_frames,
+                    ranges=self.request.ranges,
+                )
                 await _finished(asyncio.to_thread(write))
         except PanEchoError as error:
             if _ends_the_run(error, HOPELESS if files else HOPELESS_SOURCE):
@@ -102,7 +109,7 @@ class ArchiveRun:
 
     @property
     def _key_frames(self) -> bool:
-        return self.folder.html and self.request.key_frames
+        return self.folder.shows_frames and self.request.key_frames
 
     async def _predict(self, files: StudyFiles) -> StudyResult:
         request = self.request

@@ -16,10 +16,11 @@ from panecho_client._archive.joined_tables import (
     write_failures,
     write_tables,
 )
-from panecho_client._archive.output_folder import PREDICTION, SETTINGS, Setting
+from panecho_client._archive.output_folder import SETTINGS, Setting
 from panecho_client._archive.shard import Shard
 from panecho_client._exceptions import FilesError
 from panecho_client._whole_files import accessing, write_whole
+from panecho_client.outputs.stored_results import PREDICTION
 from panecho_client.outputs.tables import read_csv
 
 FINISHED = "shard.json"

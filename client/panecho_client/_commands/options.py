@@ -17,13 +17,15 @@ from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection, Tls
 from panecho_client._identity.pseudonyms import require_key
 from panecho_client._whole_files import accessing
+from panecho_client.outputs.reference_ranges import load_ranges
 from panecho_client.outputs.study_files import Outputs
 from panecho_client.sources.video_studies import BY_FILE, VideoStudies
 
 if TYPE_CHECKING:
     from panecho_client._transport.base import Transport
 
-Format = Literal["html", "sr", "parquet"]
+ReportFormat = Literal["html", "sr", "echo-sr", "pdf", "dicom-pdf", "fhir"]
+Format = Literal["html", "sr", "echo-sr", "pdf", "dicom-pdf", "fhir", "parquet"]
 
 PREDICTION = Group("What to predict", sort_key=1)
 CLIPS = Group("Clips", sort_key=2)
@@ -212,13 +214,15 @@ class RequestOptions:
     Attributes:
         tasks: Tasks to predict, such as EF,AVStenosis. Default: all.
         on_error: What to do about a file that cannot be used.
-        key_frames: Show a frame of each video in HTML reports, as --include-identifiers does too: text in the frame
-            may name the patient.
+        key_frames: Show a frame of each video in HTML and PDF reports, as --include-identifiers does too: text in the
+            frame may name the patient.
+        ranges: Reference ranges of your site: a CSV file with the columns task,sex,low,high,note,source.
     """
 
     tasks: Annotated[tuple[str, ...] | None, Names] = None
     on_error: OnError = "skip"
     key_frames: bool = False
+    ranges: Annotated[Path | None, Parameter(metavar="FILE")] = None
 
     def request(self, clip_options: ClipOptions, naming: Naming) -> PredictionRequest:
         """Return what to predict of every study."""
@@ -227,6 +231,7 @@ class RequestOptions:
             clip_options=clip_options,
             on_error=self.on_error,
             key_frames=self.key_frames or naming.include_identifiers,
+            ranges=load_ranges(self.ranges) if self.ranges else None,
         )
 
 

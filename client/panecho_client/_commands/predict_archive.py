@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -128,11 +128,17 @@ def _folder(run: RunOptions, naming: Naming) -> OutputFolder:
         run.output,
         html="html" in run.formats,
         sr="sr" in run.formats,
+        reports=further_reports(run.formats),
         parquet="parquet" in run.formats,
         include_identifiers=naming.include_identifiers,
         pseudonym_key=naming.key,
         key_table=naming.key_table,
     )
+
+
+def further_reports(formats: Iterable[str]) -> tuple[str, ...]:
+    """Return the reports among formats that are no switch of ``OutputFolder``."""
+    return tuple(name.replace("-", "_") for name in formats if name not in ("html", "sr", "parquet"))
 
 
 async def _run(  # noqa: PLR0913 - as ``predict_many``

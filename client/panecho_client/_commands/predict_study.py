@@ -17,12 +17,13 @@ from panecho_client._exceptions import RequestError
 from panecho_client._files import FoundFiles, LeftOut, find_files
 from panecho_client._identity.headers import SopInstance, read_header, with_content
 from panecho_client._identity.key_table import append_key_table
-from panecho_client._identity.study_identity import identify
+from panecho_client._identity.study_identity import StudyIdentity, identify
 from panecho_client._results import StudyResult
 from panecho_client._sender import OnProgress, ignore_progress
 from panecho_client._transport.base import Transport
+from panecho_client.outputs.reference_ranges import GUIDELINES
 from panecho_client.outputs.study_files import Outputs
-from panecho_client.outputs.terminal import make_console, render_report
+from panecho_client.outputs.terminal import UNKNOWN, make_console, render_report
 from panecho_client.sources.grouping import count_studies
 
 STDOUT = Path("-")
@@ -46,7 +47,7 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
     """
     messages, pseudonym_key = make_messages(), naming.key
     written = replace(files, json=None) if files.json == STDOUT else files
-    key_frames = files.html is not None and request.key_frames
+    key_frames = request.key_frames and any((files.html, files.pdf, files.dicom_pdf))
     connection, found = server.connection, find_files(paths)
     tell_left_out(messages, found.left_out)
     headers = () if report.one_study else _headers_of_one_study(found.files, selection)
@@ -63,11 +64,14 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
         identity = identify(
             study, headers=headers, include_identifiers=naming.include_identifiers, pseudonym_key=pseudonym_key
         )
-    written.write(study, identity, key_frames=key_frames)
+    written.write(study, identity, key_frames=key_frames, ranges=request.ranges)
     if files.json == STDOUT:
         print(study.to_json())
     else:
-        make_console().print(render_report(study, per_video=report.per_video))
+        patient = StudyIdentity.of(headers) if headers else UNKNOWN
+        ranges = GUIDELINES if request.ranges is None else request.ranges
+        shown = render_report(study, per_video=report.per_video, identity=patient, ranges=ranges)
+        make_console().print(shown)
     if study.skipped:
         messages.print(f"{len(study.skipped)} of {len(study.videos)} files were skipped.", style="yellow")
     return 0

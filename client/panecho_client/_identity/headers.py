@@ -44,6 +44,9 @@ KEYWORDS = {
     "patient_name": "PatientName",
     "patient_birth_date": "PatientBirthDate",
     "patient_sex": "PatientSex",
+    "patient_age": "PatientAge",
+    "patient_size": "PatientSize",
+    "patient_weight": "PatientWeight",
     "study_date": "StudyDate",
     "study_time": "StudyTime",
     "study_id": "StudyID",
@@ -69,6 +72,9 @@ class SopInstance:
         patient_name: ``Family^Given``.
         patient_birth_date: ``YYYYMMDD``.
         patient_sex: ``F``, ``M`` or ``O``.
+        patient_age: ``034Y``, ``006M``, ``010W`` or ``003D``.
+        patient_size: Height in metres.
+        patient_weight: Weight in kilograms.
         study_date: ``YYYYMMDD``.
         study_time: ``HHMMSS``.
         study_id: The institution's number of the study.
@@ -88,6 +94,9 @@ class SopInstance:
     patient_name: str | None = None
     patient_birth_date: str | None = None
     patient_sex: str | None = None
+    patient_age: str | None = None
+    patient_size: str | None = None
+    patient_weight: str | None = None
     study_date: str | None = None
     study_time: str | None = None
     study_id: str | None = None

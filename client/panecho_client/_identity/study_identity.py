@@ -12,6 +12,7 @@ from typing import Self
 
 from panecho_client._files import shown_path
 from panecho_client._identity.headers import SopInstance, read_header, read_headers, with_content
+from panecho_client._identity.patient_facts import age_in_years, body_surface, is_known
 from panecho_client._identity.pseudonyms import pseudonym, pseudonymous_uid, study_name
 from panecho_client._results import StudyResult
 
@@ -60,10 +61,12 @@ class StudyIdentity:
         study: Study Instance UID, or pseudonym such as ``study-5b0c1f3f4a2e9d10``.
         study_instance_uid: UID of the study, or the UID that stands for it; None where no file has one.
         patient: Patient ID, or pseudonym; None where no file names a patient.
-        identified: Whether this holds identifiers; if not, everything below except ``patient_sex`` is None.
+        identified: Whether this holds identifiers; if not, everything below is None except sex, age and body surface.
         study_count: Number of studies that the files come from; above 1 they were mixed.
         files: One per file, in the order given.
         patient_sex: ``F``, ``M`` or ``O``: reference ranges need it, and it alone identifies nobody.
+        patient_age: Whole years at the study, 90 for all who are older; derived, so that it identifies nobody.
+        body_surface: In square metres, from height and weight by Du Bois, rounded to 0.05.
         patient_name: ``Family^Given``.
         patient_birth_date: ``YYYYMMDD``.
         study_date: ``YYYYMMDD``.
@@ -80,6 +83,8 @@ class StudyIdentity:
     study_count: int
     files: tuple[FileIdentity, ...]
     patient_sex: str | None = None
+    patient_age: int | None = None
+    body_surface: float | None = None
     patient_name: str | None = None
     patient_birth_date: str | None = None
     study_date: str | None = None
@@ -115,6 +120,8 @@ class StudyIdentity:
             study_count=_count_studies(headers),
             files=tuple(_pseudonymous(header, pseudonym_key) for header in headers),
             patient_sex=_sex(members),
+            patient_age=next(filter(is_known, map(age_in_years, members)), None),
+            body_surface=next(filter(is_known, map(body_surface, members)), None),
         )
 
     @classmethod
@@ -130,6 +137,8 @@ class StudyIdentity:
             study_count=_count_studies(headers),
             files=tuple(_named(header, shown_path(header.path)) for header in headers),
             patient_sex=_sex(members),
+            patient_age=next(filter(is_known, map(age_in_years, members)), None),
+            body_surface=next(filter(is_known, map(body_surface, members)), None),
             patient_name=first.patient_name,
             patient_birth_date=first.patient_birth_date,
             study_date=first.study_date,

@@ -1,29 +1,43 @@
-"""A study as one HTML file: values against reference ranges, probabilities as bars, key frames, files, origin."""
+"""A study as one HTML file: what is abnormal, values against ranges, classes, each video with its key frame, origin."""
 
 import base64
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
-from panecho_client._description import VERSION, Task
+from panecho_client._description import VERSION
 from panecho_client._identity.optional_packages import needs_reports_extra
-from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._results import Prediction, StudyResult
+from panecho_client._identity.study_identity import FileIdentity, StudyIdentity
+from panecho_client._results import StudyResult, VideoResult
+from panecho_client.outputs.assessment import Classified, Measured, assess
 from panecho_client.outputs.charts import Chart, Dot, chart_of_values, probability_dots
 from panecho_client.outputs.png import as_png
-from panecho_client.outputs.prediction_text import CLASSES, format_percent, format_prediction
-from panecho_client.outputs.reference_ranges import RangeSource, ReferenceRange, reference_ranges, why_no_range
+from panecho_client.outputs.prediction_text import format_percent, readable_class
+from panecho_client.outputs.readable_names import readable_about
+from panecho_client.outputs.reference_ranges import GUIDELINES, RangeSource, RangeTable
+from panecho_client.outputs.task_facts import (
+    MARGIN,
+    PUBLISHED,
+    error_of,
+    measurement_facts,
+    rounded,
+    sentence,
+    value_text,
+)
 
 __all__ = ["render_html"]
 
 TEMPLATE = "report.html.jinja"
 SEXES = {"F": "women", "M": "men", None: "adults"}
+OUTLIER = 2  # expected errors from the study's value
 
 
-def render_html(study: StudyResult, identity: StudyIdentity, *, key_frames: bool = False) -> str:
+def render_html(
+    study: StudyResult, identity: StudyIdentity, *, key_frames: bool = False, ranges: RangeTable = GUIDELINES
+) -> str:
     """Return the study as an HTML page that needs no other file, no network and no script.
 
     Example:
@@ -34,6 +48,7 @@ def render_html(study: StudyResult, identity: StudyIdentity, *, key_frames: bool
         identity: Names of the study and its files.
         key_frames: Whether to show the key frames that the study holds; ask for them with ``predict_study``. Text that
             a scanner burned into them is visible and may name the patient.
+        ranges: Reference ranges; see ``load_ranges``.
 
     Raises:
         RequestError: The extra ``reports`` is not installed.
@@ -43,14 +58,21 @@ def render_html(study: StudyResult, identity: StudyIdentity, *, key_frames: bool
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     sources: dict[RangeSource, int] = {}
+    assessment = assess(study, identity, ranges)
     return template.render(
         study=study,
         identity=identity,
         version=VERSION,
-        about=_about(study, identity),
-        groups=_groups(study, identity, sources),
-        frames=_frames(study, identity) if key_frames else [],
-        files=list(zip(study.videos, identity.files, strict=True)),
+        about=readable_about(study, identity),
+        assessment=assessment,
+        margin=f"{MARGIN:.0%}",
+        published=PUBLISHED,
+        measured=_by_group([_row(value, study, identity, sources) for value in assessment.measured]),
+        classified=_by_group([_bars(value, study, identity) for value in assessment.classified]),
+        videos=[
+            _video(video, file, study, key_frame=key_frames)
+            for video, file in zip(study.videos, identity.files, strict=True)
+        ],
         sources=sources,
     )
 
@@ -66,14 +88,12 @@ class Reference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasurementRow:
     """A measurement as it is shown."""
 
-    task: Task
-    value: str
+    of: Measured
+    group: str
     references: tuple[Reference, ...]
-    without: str | None
-    verdict: str
     chart: Chart | None
 
 
@@ -89,124 +109,127 @@ class Bar:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classified:
+class ClassificationRow:
     """A classification as it is shown."""
 
-    task: Task
+    of: Classified
+    group: str
     bars: tuple[Bar, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
-    """A part of the heart."""
+class VideoValue:
+    """A prediction of one video as it is shown."""
 
     name: str
-    measured: tuple[Measured, ...]
-    classified: tuple[Classified, ...]
+    text: str
+    outlier: bool
 
 
-def _groups(study: StudyResult, identity: StudyIdentity, sources: dict[RangeSource, int]) -> list[Group]:
-    parts: defaultdict[str, list[Prediction]] = defaultdict(list)
-    for prediction in study.predictions.values():
-        parts[prediction.task.group].append(prediction)
-    return [
-        Group(
-            name=name,
-            measured=tuple(
-                _measured(prediction, study, identity, sources)
-                for prediction in predictions
-                if prediction.task.kind == "regression"
-            ),
-            classified=tuple(
-                _classified(prediction, study, identity)
-                for prediction in predictions
-                if prediction.task.kind != "regression"
-            ),
+@dataclass(frozen=True, kw_only=True)
+class VideoBlock:
+    """A video as it is shown."""
+
+    name: str
+    status: str
+    used: bool
+    frame: str | None
+    note: str
+    measured: tuple[VideoValue, ...]
+    classified: tuple[VideoValue, ...]
+
+    @property
+    def outliers(self) -> int:
+        """Number of values far from the study's."""
+        return sum(value.outlier for value in self.measured)
+
+
+def _by_group(rows: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    return [(group, list(members)) for group, members in groupby(rows, key=lambda row: str(row.group))]
+
+
+def _row(
+    value: Measured, study: StudyResult, identity: StudyIdentity, sources: dict[RangeSource, int]
+) -> MeasurementRow:
+    of_videos = {}
+    if value.task is not None:
+        of_videos = {
+            file.name: rounded(value.task, video[value.key].value)
+            for video, file in zip(study.videos, identity.files, strict=True)
+            if video.ok
+        }
+    references = tuple(
+        Reference(
+            sex=SEXES[normal.sex],
+            text=normal.text,
+            note=normal.note,
+            number=sources.setdefault(normal.source, len(sources) + 1),
         )
-        for name, predictions in parts.items()
-    ]
-
-
-def _measured(
-    prediction: Prediction, study: StudyResult, identity: StudyIdentity, sources: dict[RangeSource, int]
-) -> Measured:
-    task = prediction.task
-    ranges = reference_ranges(task.key, sex=identity.patient_sex)
-    values = {
-        file.name: video[task.key].value for video, file in zip(study.videos, identity.files, strict=True) if video.ok
-    }
-    ((value, _),) = format_prediction(prediction)
-    return Measured(
-        task=task,
-        value=value,
-        references=tuple(_reference(normal, sources) for normal in ranges),
-        without=None if ranges else why_no_range(task.key),
-        verdict=_verdict(prediction.value, ranges),
-        chart=chart_of_values(prediction.value, values, ranges),
+        for normal in value.ranges
+    )
+    return MeasurementRow(
+        of=value,
+        group=value.group,
+        references=references,
+        chart=chart_of_values(value.value, of_videos, value.ranges),
     )
 
 
-def _reference(normal: ReferenceRange, sources: dict[RangeSource, int]) -> Reference:
-    number = sources.setdefault(normal.source, len(sources) + 1)
-    return Reference(sex=SEXES[normal.sex], text=normal.text, note=normal.note, number=number)
-
-
-def _verdict(value: float, ranges: Sequence[ReferenceRange]) -> str:
-    """Return where a value lies, in one word or two."""
-    if not ranges or not math.isfinite(value):
-        return ""
-    places = {_place(value, normal) for normal in ranges}
-    return places.pop() if len(places) == 1 else "depends on sex"
-
-
-def _place(value: float, normal: ReferenceRange) -> str:
-    if normal.contains(value):
-        return "within"
-    return "below" if normal.low is not None and value < normal.low else "above"
-
-
-def _classified(prediction: Prediction, study: StudyResult, identity: StudyIdentity) -> Classified:
-    task = prediction.task
+def _bars(value: Classified, study: StudyResult, identity: StudyIdentity) -> ClassificationRow:
     names = [file.name for file in identity.files]
-    bars = []
-    for name, probability in prediction.probabilities.items():
-        bars.append(
+    return ClassificationRow(
+        of=value,
+        group=value.group,
+        bars=tuple(
             Bar(
-                name=_readable(name),
+                name=readable_class(name),
                 percent=round(100 * probability, 2) if math.isfinite(probability) else 0,
                 text=format_percent(probability),
-                likely=name == prediction.label,
-                dots=probability_dots(study, names, task.key, name),
+                likely=name == value.label,
+                dots=probability_dots(study, names, value.key, name),
             )
-        )
-    return Classified(task=task, bars=tuple(bars))
+            for name, probability in value.probabilities
+        ),
+    )
 
 
-def _readable(name: str) -> str:
-    return CLASSES.get(name, name).replace("|", " / ").replace("_", " ")
+def _video(video: VideoResult, file: FileIdentity, study: StudyResult, *, key_frame: bool) -> VideoBlock:
+    shown = video.key_frame if key_frame else None
+    return VideoBlock(
+        name=file.name,
+        status=video.status,
+        used=video.ok,
+        frame=None if shown is None else base64.b64encode(as_png(shown)).decode(),
+        note=video.status.partition(": ")[2] if video.ok else "",
+        measured=tuple(_video_values(video, study)),
+        classified=tuple(
+            VideoValue(
+                name=prediction.task.description,
+                text=f"{sentence(prediction.task, prediction.label)} ({_of_label(video, key)})",
+                outlier=False,
+            )
+            for key, prediction in video.predictions.items()
+            if prediction.label is not None
+        ),
+    )
 
 
-def _frames(study: StudyResult, identity: StudyIdentity) -> list[dict[str, str]]:
-    return [
-        {"name": file.name, "data": base64.b64encode(as_png(video.key_frame)).decode()}
-        for video, file in zip(study.videos, identity.files, strict=True)
-        if video.key_frame is not None
-    ]
+def _of_label(video: VideoResult, key: str) -> str:
+    prediction = video[key]
+    return format_percent(prediction.probabilities[prediction.label or ""])
 
 
-def _about(study: StudyResult, identity: StudyIdentity) -> dict[str, Any]:
-    """Return what stands at the head of the report; what is not known is left out."""
-    used = len(study.videos) - len(study.skipped)
-    about = {
-        "Study": identity.study,
-        "Patient": identity.patient,
-        "Name": identity.patient_name,
-        "Born": identity.patient_birth_date,
-        "Sex": {"F": "female", "M": "male"}.get(identity.patient_sex or "", "not known"),
-        "Study date": identity.study_date,
-        "Accession number": identity.accession_number,
-        "Files": f"{used} of {len(study.videos)} used",
-        "Weights": study.weights.name,
-        "Software": f"panecho-triton {VERSION}",
-    }
-    return {name: value for name, value in about.items() if value}
+def _video_values(video: VideoResult, study: StudyResult) -> list[VideoValue]:
+    values = []
+    for key, prediction in video.predictions.items():
+        if prediction.task.kind == "regression":
+            task, value = prediction.task, rounded(prediction.task, prediction.value)
+            error, far = error_of(task), abs(prediction.value - study[key].value)
+            values.append(
+                VideoValue(
+                    name=measurement_facts(task).name,
+                    text=value_text(task, value),
+                    outlier=error is not None and far > OUTLIER * error,
+                )
+            )
+    return values

@@ -1,13 +1,34 @@
 """Reference ranges of adults, each from a published guideline that is named with it.
 
-A task has a range only where a guideline gives one for just that measurement, not indexed to the body's surface, which
-is not known here. For the others ``why_no_range`` says what is missing.
+A task has a range only where a guideline gives one for just that measurement. For the others ``why_no_range`` says
+what is missing. Values per body surface (``INDEXED``) are compared where height and weight are known. A site can give
+its own ranges (``load_ranges``).
 """
 
+import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-__all__ = ["RangeSource", "ReferenceRange", "Sex", "reference_ranges", "why_no_range"]
+from panecho_client._exceptions import RequestError
+from panecho_client._whole_files import accessing
+
+__all__ = [
+    "ADULT",
+    "GUIDELINES",
+    "INDEXED",
+    "Grade",
+    "RangeSource",
+    "RangeTable",
+    "ReferenceRange",
+    "Sex",
+    "load_ranges",
+    "reference_ranges",
+    "why_no_range",
+]
+
+ADULT = 18  # years
 
 Sex = Literal["F", "M"]
 
@@ -18,11 +39,32 @@ class RangeSource:
 
     Attributes:
         citation: Authors, title, journal, year, volume and pages.
-        doi: Digital object identifier.
+        doi: Digital object identifier; empty for a site's own ranges.
+        verified: Whether its numbers were read again in the guideline itself for this version.
     """
 
     citation: str
     doi: str
+    verified: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grade:
+    """A step outside the normal range, such as ``mildly reduced``, with the limits that the guideline gives.
+
+    Attributes:
+        word: ``borderline``, or ``mildly``, ``moderately`` or ``severely`` and what is wrong.
+        low: Lowest value of the step, as rounded for the report; None where there is none.
+        high: Highest value.
+    """
+
+    word: str
+    low: float | None
+    high: float | None
+
+    def contains(self, value: float) -> bool:
+        """Tell whether a value is in the step."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +83,7 @@ class ReferenceRange:
         sex: ``F`` or ``M``; None where the guideline makes no difference.
         note: What to know about the measurement that the guideline means.
         source: The guideline.
+        grades: Steps outside the range, where the guideline has them.
     """
 
     low: float | None
@@ -48,6 +91,7 @@ class ReferenceRange:
     sex: Sex | None
     note: str
     source: RangeSource
+    grades: tuple[Grade, ...] = ()
 
     @property
     def text(self) -> str:
@@ -60,6 +104,10 @@ class ReferenceRange:
         """Tell whether a value is normal; NaN is not."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
+    def grade(self, value: float) -> Grade | None:
+        """Return the step that a value is in; None within the range, and where the guideline has no step for it."""
+        return next((grade for grade in self.grades if not self.contains(value) and grade.contains(value)), None)
+
 
 CHAMBERS_2015 = RangeSource(
     citation=(
@@ -69,20 +117,21 @@ CHAMBERS_2015 = RangeSource(
     ),
     doi="10.1016/j.echo.2014.10.003",
 )
-CHAMBERS_2005 = RangeSource(
+DIASTOLE_2025 = RangeSource(
     citation=(
-        "Lang RM, Bierig M, Devereux RB, et al. Recommendations for chamber quantification. "
-        "J Am Soc Echocardiogr 2005;18:1440-1463."
+        "Nagueh SF, Sanborn DY, Oh JK, et al. Recommendations for the evaluation of left ventricular diastolic "
+        "function by echocardiography and for heart failure with preserved ejection fraction diagnosis: an update "
+        "from the American Society of Echocardiography. J Am Soc Echocardiogr 2025;38:537-569."
     ),
-    doi="10.1016/j.echo.2005.10.005",
+    doi="10.1016/j.echo.2025.03.011",
 )
-DIASTOLE_2016 = RangeSource(
+RIGHT_HEART_2025 = RangeSource(
     citation=(
-        "Nagueh SF, Smiseth OA, Appleton CP, et al. Recommendations for the evaluation of left ventricular diastolic "
-        "function by echocardiography: an update from the American Society of Echocardiography and the European "
-        "Association of Cardiovascular Imaging. J Am Soc Echocardiogr 2016;29:277-314."
+        "Mukherjee M, Rudski LG, Addetia K, et al. Guidelines for the echocardiographic assessment of the right "
+        "heart in adults and special considerations in pulmonary hypertension: recommendations from the American "
+        "Society of Echocardiography. J Am Soc Echocardiogr 2025;38:141-186."
     ),
-    doi="10.1016/j.echo.2016.01.011",
+    doi="10.1016/j.echo.2025.01.006",
 )
 RIGHT_HEART_2010 = RangeSource(
     citation=(
@@ -103,26 +152,55 @@ STENOSIS_2017 = RangeSource(
 BIPLANE = "biplane method of disks"
 LINEAR = "linear, parasternal long-axis view"
 
+REDUCED_EF = (
+    Grade(word="moderately reduced", low=30, high=40),
+    Grade(word="severely reduced", low=None, high=29),
+)
+
 
 def _by_sex(
-    women: tuple[float, float], men: tuple[float, float], note: str, source: RangeSource
+    women: tuple[float, float],
+    men: tuple[float, float],
+    note: str,
+    source: RangeSource,
+    grades: Mapping[Sex, tuple[Grade, ...]] | None = None,
 ) -> list[ReferenceRange]:
     both: tuple[tuple[Sex, tuple[float, float]], ...] = (("F", women), ("M", men))
-    return [ReferenceRange(low=low, high=high, sex=sex, note=note, source=source) for sex, (low, high) in both]
+    return [
+        ReferenceRange(low=low, high=high, sex=sex, note=note, source=source, grades=(grades or {}).get(sex, ()))
+        for sex, (low, high) in both
+    ]
 
 
 def _limit(
-    *, low: float | None = None, high: float | None = None, note: str, source: RangeSource
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    note: str,
+    source: RangeSource,
+    grades: tuple[Grade, ...] = (),
 ) -> list[ReferenceRange]:
-    return [ReferenceRange(low=low, high=high, sex=None, note=note, source=source)]
+    return [ReferenceRange(low=low, high=high, sex=None, note=note, source=source, grades=grades)]
 
 
-RANGES: dict[str, list[ReferenceRange]] = {
-    "EF": _by_sex((54, 74), (52, 72), BIPLANE, CHAMBERS_2015),
+RangeTable = Mapping[str, list[ReferenceRange]]
+"""Ranges by task, or by the name of an indexed value."""
+
+GUIDELINES: RangeTable = {
+    "EF": _by_sex(
+        (54, 74),
+        (52, 72),
+        BIPLANE,
+        CHAMBERS_2015,
+        {
+            "F": (Grade(word="mildly reduced", low=41, high=53), *REDUCED_EF),
+            "M": (Grade(word="mildly reduced", low=41, high=51), *REDUCED_EF),
+        },
+    ),
     "LVEDV": _by_sex((46, 106), (62, 150), BIPLANE, CHAMBERS_2015),
     "LVESV": _by_sex((14, 42), (21, 61), BIPLANE, CHAMBERS_2015),
-    "LVIDd": _by_sex((3.78, 5.22), (4.2, 5.84), LINEAR, CHAMBERS_2015),
-    "LVIDs": _by_sex((2.16, 3.48), (2.5, 3.98), LINEAR, CHAMBERS_2015),
+    "LVIDd": _by_sex((3.8, 5.2), (4.2, 5.8), LINEAR, CHAMBERS_2015),
+    "LVIDs": _by_sex((2.2, 3.5), (2.5, 4.0), LINEAR, CHAMBERS_2015),
     "IVSd": _by_sex((0.6, 0.9), (0.6, 1.0), LINEAR, CHAMBERS_2015),
     "LVPWd": _by_sex((0.6, 0.9), (0.6, 1.0), LINEAR, CHAMBERS_2015),
     "AORoot": _by_sex(
@@ -132,42 +210,134 @@ RANGES: dict[str, list[ReferenceRange]] = {
         "it prefers limits by age and body surface",
         CHAMBERS_2015,
     ),
-    "LAIDs2D": _by_sex(
-        (2.7, 3.8),
-        (3.0, 4.0),
-        "if the model's diameter is the anteroposterior one; since 2015 the volume per body surface is preferred",
-        CHAMBERS_2005,
+    "TAPSE": _limit(
+        low=1.7,
+        note="steps of the 2025 guideline, which counts 1.7 cm itself as mildly reduced",
+        source=RIGHT_HEART_2025,
+        grades=(
+            Grade(word="mildly reduced", low=1.3, high=1.6),
+            Grade(word="moderately reduced", low=1.0, high=1.2),
+            Grade(word="severely reduced", low=None, high=0.9),
+        ),
     ),
-    "TAPSE": _limit(low=1.7, note="below 1.7 cm abnormal", source=CHAMBERS_2015),
-    "RVSVel": _limit(low=9.5, note="pulsed tissue Doppler; below 9.5 cm/s abnormal", source=CHAMBERS_2015),
-    "E|EAvg": _limit(high=14, note="averaged e'; above 14 abnormal", source=DIASTOLE_2016),
-    "RVSP": _limit(high=35, note="at rest, with a right atrial pressure of 3 to 5 mmHg", source=RIGHT_HEART_2010),
+    "RVSVel": _limit(
+        low=9.5,
+        note="pulsed tissue Doppler",
+        source=RIGHT_HEART_2025,
+        grades=(
+            Grade(word="mildly reduced", low=7.2, high=9.4),
+            Grade(word="moderately reduced", low=5.0, high=7.1),
+            Grade(word="severely reduced", low=None, high=4.9),
+        ),
+    ),
+    "E|EAvg": _limit(
+        high=8,
+        note="average of septal and lateral e'; from 14 a sign of raised filling pressure, between 8 and 14 neither",
+        source=DIASTOLE_2025,
+        grades=(
+            Grade(word="borderline", low=8.1, high=13.9),
+            Grade(word="moderately increased", low=14, high=None),
+        ),
+    ),
+    "RVSP": _limit(high=34, note="at rest; from 35 mmHg a sign of raised pressure", source=DIASTOLE_2025),
     "AVPkVel(m|s)": _limit(
-        high=2.5, note="up to 2.5 m/s no stenosis; from 4.0 m/s severe stenosis", source=STENOSIS_2017
+        high=2.0,
+        note="2.0 to 2.5 m/s: sclerosis or high flow; from 2.6 m/s stenosis, from 4.0 m/s severe",
+        source=STENOSIS_2017,
+        grades=(
+            Grade(word="borderline", low=2.1, high=2.5),
+            Grade(word="mildly increased", low=2.6, high=2.9),
+            Grade(word="moderately increased", low=3.0, high=3.9),
+            Grade(word="severely increased", low=4.0, high=None),
+        ),
     ),
+    "TVPkGrad": _limit(
+        high=31, note="of the regurgitation; 31 mmHg are a jet of 2.8 m/s, by 4v²", source=RIGHT_HEART_2025
+    ),
+    "RADimensionM-L(cm)": _limit(
+        high=4.4, note="minor axis, apical four-chamber view, end of systole", source=RIGHT_HEART_2010
+    ),
+    "LAVI": _limit(
+        high=34,
+        note="LA volume per body surface, biplane",
+        source=CHAMBERS_2015,
+        grades=(
+            Grade(word="mildly increased", low=35, high=41),
+            Grade(word="moderately increased", low=42, high=48),
+            Grade(word="severely increased", low=49, high=None),
+        ),
+    ),
+    "LVEDVi": _by_sex((29, 61), (34, 74), f"per body surface, {BIPLANE}", CHAMBERS_2015),
+    "LVESVi": _by_sex((8, 24), (11, 31), f"per body surface, {BIPLANE}", CHAMBERS_2015),
 }
+
+INDEXED = {"LAVI": "LAVol", "LVEDVi": "LVEDV", "LVESVi": "LVESV"}
+"""Values per body surface, and the task that each comes from."""
 
 WHY_NO_RANGE = {
     "GLS": "Limits depend on the scanner's vendor and software; the 2015 guideline expects about -20 % in the healthy.",
-    "LVSV": "No guideline named here gives a range in cm³.",
+    "LVSV": "No guideline named here gives a range in mL.",
     "LVOTDiam": "No guideline named here gives a range.",
     "RVIDd": "Ranges differ along the ventricle, and the model does not say where it measures.",
-    "LAVol": "The 2015 guideline gives volumes per body surface, which is not known here.",
-    "RADimensionM-L(cm)": "The 2015 guideline gives dimensions per body surface, which is not known here.",
-    "TVPkGrad": "The guidelines limit the velocity of the jet, not its gradient.",
+    "LAIDs2D": "The model does not say which diameter; guidelines since 2015 judge the volume per body surface.",
+    "LAVol": "The 2015 guideline gives volumes per body surface: see LAVI where height and weight are known.",
 }
 
+OWN_COLUMNS = ("task", "sex", "low", "high", "note", "source")
 
-def reference_ranges(task: str, *, sex: str | None = None) -> tuple[ReferenceRange, ...]:
+
+def reference_ranges(
+    task: str, *, sex: str | None = None, ranges: RangeTable = GUIDELINES
+) -> tuple[ReferenceRange, ...]:
     """Return the ranges of a task: the one of ``sex`` where it is ``F`` or ``M``, else both; none where none is known.
 
     Args:
-        task: PanEcho's name of the task.
+        task: PanEcho's name of the task, or a name of ``INDEXED``.
         sex: DICOM's Patient's Sex.
+        ranges: From ``load_ranges``, where a site has its own.
     """
-    ranges = RANGES.get(task, [])
-    matching = [normal for normal in ranges if normal.sex in (None, sex)]
-    return tuple(matching or ranges)
+    found = ranges.get(task, [])
+    matching = [normal for normal in found if normal.sex in (None, sex)]
+    return tuple(matching or found)
+
+
+def load_ranges(path: Path) -> RangeTable:
+    """Read a site's own ranges: a CSV file with the columns task, sex (F, M or empty), low, high, note and source.
+
+    A task in the file has the file's ranges alone; the others keep those of the guidelines. A range without limits
+    removes the guideline's.
+
+    Raises:
+        FilesError: The file cannot be read.
+        RequestError: It has other columns, or a row is wrong.
+    """
+    own: dict[str, list[ReferenceRange]] = {}
+    with accessing(path, "read", "name another file"), path.open(encoding="utf-8-sig", newline="") as opened:
+        rows = csv.DictReader(opened)
+        if tuple(rows.fieldnames or ()) != OWN_COLUMNS:
+            raise RequestError(f"{path}: the columns of ranges are {','.join(OWN_COLUMNS)}.")
+        for number, row in enumerate(rows, start=2):
+            try:
+                normal = _own_range(row)
+            except (TypeError, ValueError):
+                raise RequestError(
+                    f"{path}, line {number}: low and high are numbers or empty, low below high, sex is F, M or empty."
+                ) from None
+            own.setdefault(row["task"], [])
+            if normal is not None:
+                own[row["task"]].append(normal)
+    return {**GUIDELINES, **own}
+
+
+def _own_range(row: Mapping[str, str]) -> ReferenceRange | None:
+    low, high = (float(row[name]) if row[name].strip() else None for name in ("low", "high"))
+    sexes: Mapping[str, Sex | None] = {"F": "F", "M": "M", "": None}
+    if row["sex"] not in sexes or (low is not None and high is not None and not low < high):
+        raise ValueError
+    if low is None and high is None:
+        return None
+    source = RangeSource(citation=row["source"] or "This site's own range.", doi="", verified=True)
+    return ReferenceRange(low=low, high=high, sex=sexes[row["sex"]], note=row["note"], source=source)
 
 
 def why_no_range(task: str) -> str | None:

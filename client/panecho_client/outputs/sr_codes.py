@@ -1,8 +1,9 @@
 """Codes of the model's tasks in DICOM structured reports.
 
 A task has a code of LOINC or SNOMED CT where DICOM lists one (PS3.16, annex D) that means just that measurement, by
-whatever method. The others, all classes and their probabilities have codes of this project's own scheme, 99PANECHO:
-the task's name, and the task's and the class's with a colon between.
+whatever method, so that a machine that reads the code is not misled. The others, all classes and their probabilities
+have codes of this project's own scheme, 99PANECHO: the task's name, and the task's and the class's with a colon
+between.
 """
 
 from pydicom.sr.codedict import codes
@@ -11,14 +12,14 @@ from pydicom.sr.coding import Code
 from panecho_client._description import Task
 from panecho_client.outputs.prediction_text import CLASSES
 
-__all__ = ["SCHEME", "class_code", "probability_code", "site_code", "task_code", "unit_code"]
+__all__ = ["DOUBTS", "SCHEME", "class_code", "probability_code", "site_code", "task_code", "unit_code"]
 
 SCHEME = "99PANECHO"
 MEANING_LENGTH = 64  # PS3.5: what a code's meaning (LO) may hold
 
 MEASUREMENTS = {
     "EF": Code("18043-0", "LN", "Left Ventricular Ejection Fraction by US"),
-    "GLS": Code("GLS", SCHEME, "Global longitudinal strain, sign reversed"),
+    "GLS": Code("GLS", SCHEME, "LV global longitudinal strain, negative"),
     "LVEDV": Code("18026-5", "LN", "Left Ventricular End Diastolic Volume"),
     "LVESV": Code("18148-7", "LN", "Left Ventricular End Systolic Volume"),
     "LVSV": Code("90096001", "SCT", "Stroke Volume"),
@@ -31,15 +32,29 @@ MEASUREMENTS = {
     "RVSP": Code("276772001", "SCT", "Right Ventricular Systolic Pressure"),
     "TAPSE": Code("77903-3", "LN", "Tricuspid Annular Plane Systolic Excursion (TAPSE)"),
     "AVPkVel(m|s)": Code("79964-3", "LN", "Aortic valve Vmax"),
-    "TVPkGrad": Code("79939-5", "LN", "Tricuspid valve peak gradient"),
+    # PanEcho calls it the valve's, but the mean of its training labels, 26 mmHg, is that of regurgitation: a stenosis
+    # of that gradient would be severe. See DOUBTS.
+    "TVPkGrad": Code("79937-9", "LN", "Tricuspid regurgitation peak gradient"),
     "AORoot": Code("79953-6", "LN", "Aortic root diameter"),
 }
+
+DOUBTS = {
+    "TVPkGrad": (
+        "PanEcho calls this the tricuspid valve's peak gradient; the mean of its training labels, 26 mmHg, is that of "
+        "the regurgitation, and so it is coded."
+    ),
+    "LVSV": "The code means stroke volume by any method; the model learned from reports, not from one method.",
+    "RADimensionM-L(cm)": (
+        "PanEcho calls this the RA major dimension and names it M-L, mediolateral; it has no standard code here."
+    ),
+}
+"""What a reader of a code has to know."""
 
 UNITS = {
     None: codes.UCUM.NoUnits,
     "%": codes.UCUM.Percent,
     "cm": codes.UCUM.Centimeter,
-    "cm^3": codes.UCUM.CubicCentimeter,
+    "cm^3": Code("mL", "UCUM", "milliliter"),
     "cm/s": codes.UCUM.CentimeterPerSecond,
     "m/s": Code("m/s", "UCUM", "meter/second"),
     "mmHg": codes.UCUM.MillimetersHg,

@@ -32,11 +32,22 @@ from panecho_client._identity.optional_packages import quiet_pydicom
 from panecho_client._identity.pseudonyms import pseudonymous_uid
 from panecho_client._identity.study_identity import FileIdentity, StudyIdentity
 from panecho_client._results import Prediction, StudyResult
-from panecho_client.outputs.sr_codes import SCHEME, class_code, probability_code, site_code, task_code, unit_code
+from panecho_client.outputs.contradictions import find_contradictions
+from panecho_client.outputs.sr_codes import (
+    DOUBTS,
+    SCHEME,
+    class_code,
+    probability_code,
+    site_code,
+    task_code,
+    unit_code,
+)
+from panecho_client.outputs.task_facts import rounded
 
-__all__ = ["report"]
+__all__ = ["MANUFACTURER", "device", "document", "name_patient", "report", "sources"]
 
 SERIES_NUMBER = 9100
+PROBABILITY_DECIMALS = 3
 MANUFACTURER = "panecho-triton"
 ULTRASOUND = (UltrasoundImageStorage, UltrasoundMultiFrameImageStorage)
 
@@ -55,7 +66,7 @@ PATIENT_AND_STUDY = (
 
 
 class _Document(ComprehensiveSR):
-    """An SR whose patient and study ``_name`` fills in, not highdicom.
+    """An SR whose patient and study ``name_patient`` fills in, not highdicom.
 
     highdicom knows the kinds of images of today's standard only, refuses some values that scanners write, and warns
     with others.
@@ -67,19 +78,33 @@ class _Document(ComprehensiveSR):
 
 def report(study: StudyResult, identity: StudyIdentity) -> Dataset:
     """Return the report; arguments and errors as ``build_sr``."""
-    sources = _sources(study, identity)
+    evidence = sources(study, identity)
     content = MeasurementReport(
-        observation_context=ObservationContext(observer_device_context=_device()),
+        observation_context=ObservationContext(observer_device_context=device()),
         procedure_reported=codes.SCT.TransthoracicEchocardiography,
-        imaging_measurements=_groups(study, identity, sources),
-        referenced_images=[source for source in sources if source.SOPClassUID in ULTRASOUND and "Rows" in source],
+        imaging_measurements=_groups(study, identity, evidence),
+        referenced_images=[source for source in evidence if source.SOPClassUID in ULTRASOUND and "Rows" in source],
     )
     content[0].ContentSequence.extend(_remarks(study))
-    document = _Document(
-        evidence=sources,
+    made = document(evidence, content, series_number=SERIES_NUMBER)
+    with quiet_pydicom():
+        name_patient(made, identity)
+    return made
+
+
+def document(evidence: Sequence[Dataset], content: Dataset | MeasurementReport, *, series_number: int) -> Dataset:
+    """Return an SR of this content without patient and study; ``name_patient`` adds them.
+
+    Args:
+        evidence: From ``sources``.
+        content: The root of the content tree.
+        series_number: Number of its series.
+    """
+    return _Document(
+        evidence=evidence,
         content=content,
         series_instance_uid=UID(),
-        series_number=SERIES_NUMBER,
+        series_number=series_number,
         series_description="PanEcho. Not for clinical use.",
         sop_instance_uid=UID(),
         instance_number=1,
@@ -91,12 +116,10 @@ def report(study: StudyResult, identity: StudyIdentity) -> Dataset:
         content_qualification=ContentQualificationValues.RESEARCH,
         coding_schemes=[CodingSchemeIdentificationItem(SCHEME, name="PanEcho tasks and classes", version=VERSION)],
     )
-    with quiet_pydicom():
-        _name(document, identity)
-    return document
 
 
-def _name(document: Dataset, identity: StudyIdentity) -> None:
+def name_patient(document: Dataset, identity: StudyIdentity) -> None:
+    """Write patient and study into a document: identifiers, or pseudonyms and that it holds no others."""
     document.PatientID = identity.patient
     document.PatientSex = identity.patient_sex
     if not identity.identified:
@@ -114,14 +137,14 @@ def _name(document: Dataset, identity: StudyIdentity) -> None:
     document.ReferringPhysicianName = identity.referring_physician
 
 
-def _sources(study: StudyResult, identity: StudyIdentity) -> list[Dataset]:
+def sources(study: StudyResult, identity: StudyIdentity) -> list[Dataset]:
     """Return what highdicom needs to know of the files that the predictions come from."""
     used = [file for video, file in zip(study.videos, identity.files, strict=True) if video.ok]
-    sources = [_source(file) for file in used if file.is_reference]
-    if not sources:
+    found = [_source(file) for file in used if file.is_reference]
+    if not found:
         raise RequestError("a structured report refers to DICOM files, and none contributed to this study.")
     # highdicom puts the report into the study of the first.
-    return sorted(sources, key=lambda source: bool(source.StudyInstanceUID != identity.study_instance_uid))
+    return sorted(found, key=lambda source: bool(source.StudyInstanceUID != identity.study_instance_uid))
 
 
 def _source(file: FileIdentity) -> Dataset:
@@ -138,7 +161,8 @@ def _source(file: FileIdentity) -> Dataset:
     return source
 
 
-def _device() -> ObserverContext:
+def device() -> ObserverContext:
+    """Return what observed: the model."""
     attributes = DeviceObserverIdentifyingAttributes(
         uid=pseudonymous_uid(f"{MANUFACTURER} {VERSION}"),
         name="PanEcho",
@@ -190,9 +214,11 @@ def _groups(
 def _measurements(prediction: Prediction) -> list[Measurement]:
     task = prediction.task
     if task.kind == "regression":
-        return [Measurement(name=task_code(task), value=prediction.value, unit=unit_code(task))]
+        return [Measurement(name=task_code(task), value=rounded(task, prediction.value), unit=unit_code(task))]
     return [
-        Measurement(name=probability_code(task, name), value=value, unit=codes.UCUM.NoUnits)
+        Measurement(
+            name=probability_code(task, name), value=round(value, PROBABILITY_DECIMALS), unit=codes.UCUM.NoUnits
+        )
         for name, value in prediction.probabilities.items()
     ]
 
@@ -205,7 +231,9 @@ def _evaluations(predictions: Iterable[Prediction]) -> Iterable[QualitativeEvalu
 
 
 def _remarks(study: StudyResult) -> list[TextContentItem]:
-    texts = [*study.warnings, *filter(None, [study.weights.notice])]
+    doubts = [f"{key}: {text}" for key, text in DOUBTS.items() if key in study.predictions]
+    contradictions = [f"Check: {text}" for text in find_contradictions(study)]
+    texts = [*study.warnings, *filter(None, [study.weights.notice]), *contradictions, *doubts]
     return [
         TextContentItem(name=codes.DCM.Comment, value=text, relationship_type=RelationshipTypeValues.CONTAINS)
         for text in texts

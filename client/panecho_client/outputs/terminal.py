@@ -1,8 +1,8 @@
 """A study's predictions as a report for a terminal."""
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -11,10 +11,17 @@ from rich.text import Text
 
 from panecho_client._description import Weights
 from panecho_client._files import shown_path
-from panecho_client._results import NOT_CLINICAL, STAND_IN, Prediction, StudyResult
-from panecho_client.outputs.prediction_text import format_prediction
+from panecho_client._identity.study_identity import StudyIdentity
+from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult, VideoResult
+from panecho_client.outputs.assessment import Assessment, assess
+from panecho_client.outputs.prediction_text import format_percent, readable_class
+from panecho_client.outputs.reference_ranges import GUIDELINES, RangeTable
 
 WIDTH_WITHOUT_TERMINAL = 100
+SEVERE = 4
+SEXES = {"F": "women ", "M": "men ", None: ""}
+UNKNOWN = StudyIdentity(study="", study_instance_uid=None, patient=None, identified=False, study_count=1, files=())
+"""A patient of whom nothing is known."""
 
 
 def make_console() -> Console:
@@ -25,48 +32,91 @@ def make_console() -> Console:
     return console
 
 
-def render_report(study: StudyResult, *, per_video: bool = False) -> RenderableType:
-    """Return the report: warning, predictions by anatomy, files and whose weights these are.
+def render_report(
+    study: StudyResult,
+    *,
+    per_video: bool = False,
+    identity: StudyIdentity = UNKNOWN,
+    ranges: RangeTable = GUIDELINES,
+) -> RenderableType:
+    """Return the report: warning, what is abnormal, measurements, findings, files and whose weights these are.
 
     Args:
         study: The study.
         per_video: Whether to add the predictions of each file.
+        identity: Its patient's sex, age and body surface, where they are known.
+        ranges: Reference ranges; see ``load_ranges``.
     """
-    parts: list[RenderableType] = [_predictions("Study", study.predictions)]
+    assessment = assess(study, identity, ranges)
+    parts: list[RenderableType] = [_summary(assessment), _measured(assessment), _classified(assessment)]
     if per_video:
-        parts += [_predictions(shown_path(video.path), video.predictions) for video in study.videos if video.ok]
+        parts += [part for video in study.videos if video.ok for part in _video(study, video, ranges)]
     parts += [_files(study), _origin(study.weights)]
     if study.weights.stand_in:
         parts.insert(0, _stand_in_panel(study.weights))
     return Group(*parts)
 
 
-def _predictions(title: str, predictions: Mapping[str, Prediction]) -> Table:
-    table = _plain_table(title)
+def _summary(assessment: Assessment) -> RenderableType:
+    lines = Text("Summary\n", style="bold")
+    if assessment.no_ranges:
+        lines.append(f"{assessment.no_ranges}\n", style="yellow")
+    for text in assessment.contradictions:
+        lines.append(f"  check: {text}\n", style="bold yellow")
+    for statement in assessment.abnormal:
+        lines.append(f"  {statement.text}", style="bold red" if statement.severity >= SEVERE else "bold")
+        lines.append(f" ({statement.evidence})\n", style="not bold")
+    for statement in assessment.undecided:
+        lines.append(f"  undecided: {statement.text} ({statement.evidence})\n", style="not bold")
+    if not assessment.abnormal:
+        lines.append("  Nothing abnormal was predicted.\n", style="not bold")
+    return lines
+
+
+def _measured(assessment: Assessment) -> Table:
+    table = _plain_table("Measurements")
     table.add_column("Task", overflow="fold")
     table.add_column("Value", justify="right", no_wrap=True)
-    table.add_column("Meaning", overflow="fold")
-    for group, members in _by_group(predictions.values()).items():
+    table.add_column("Expected error", overflow="fold")
+    table.add_column("Range", overflow="fold")
+    for group, members in groupby(assessment.measured, key=lambda value: value.group):
         table.add_row()
         table.add_row(Text(group, style="bold cyan"))
-        for prediction in members:
-            first, *others = format_prediction(prediction)
-            table.add_row(Text(f"  {prediction.task.key}"), *map(Text, first))
-            for value, meaning in others:
-                table.add_row("", Text(value), Text(meaning), style="dim")
+        for value in members:
+            ranges = "; ".join(f"{SEXES[normal.sex]}{normal.text}" for normal in value.ranges)
+            verdict = f" ({value.verdict})" if value.verdict else ""
+            style = "" if value.severity == 0 else "bold"
+            table.add_row(*map(Text, (f"  {value.key}", value.text, value.error, f"{ranges}{verdict}")), style=style)
     table.add_row()
     return table
 
 
+def _classified(assessment: Assessment) -> Table:
+    table = _plain_table("Findings")
+    table.add_column("Task", overflow="fold")
+    table.add_column("Finding", overflow="fold")
+    table.add_column("Probability", justify="right", no_wrap=True)
+    for group, members in groupby(assessment.classified, key=lambda value: value.group):
+        table.add_row()
+        table.add_row(Text(group, style="bold cyan"))
+        for value in members:
+            finding = value.sentence if value.decided else f"undecided: {value.sentence}"
+            table.add_row(*map(Text, (f"  {value.key}", finding, format_percent(value.probability))))
+            for name, probability in value.probabilities:
+                if name != value.label:
+                    table.add_row("", Text(f"  {readable_class(name)}"), format_percent(probability), style="dim")
+    table.add_row()
+    return table
+
+
+def _video(study: StudyResult, video: VideoResult, ranges: RangeTable) -> list[RenderableType]:
+    alone = replace(study, predictions=video.predictions, videos=(video,))
+    assessment = assess(alone, UNKNOWN, ranges)
+    return [Text(shown_path(video.path), style="bold"), _measured(assessment), _classified(assessment)]
+
+
 def _plain_table(title: str) -> Table:
     return Table(box=None, title=Text(title, style="bold"), title_justify="left", pad_edge=False, padding=(0, 1))
-
-
-def _by_group(predictions: Iterable[Prediction]) -> dict[str, list[Prediction]]:
-    groups: defaultdict[str, list[Prediction]] = defaultdict(list)
-    for prediction in predictions:
-        groups[prediction.task.group].append(prediction)
-    return groups
 
 
 def _files(study: StudyResult) -> Table:

@@ -1,8 +1,11 @@
 """The HTML report: complete, self-contained, escaped, with warnings that cannot be missed and no identifier unasked."""
 
 import base64
+import html
 import io
 import re
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -21,7 +24,31 @@ from panecho_client._responses import build_study
 from panecho_client.outputs.charts import chart_of_values
 from panecho_client.outputs.html import render_html
 from panecho_client.outputs.reference_ranges import reference_ranges
+from support.reported_studies import reported
 
+OVERLAPS = """
+addEventListener("load", () => {
+  const found = [], wide = document.documentElement.clientWidth;
+  for (const cell of document.querySelectorAll("th, td, .summary span, .classes span, h3"))
+    if (cell.getBoundingClientRect().right > wide + 1) found.push("cut: " + cell.textContent.trim().slice(0, 40));
+  for (const row of document.querySelectorAll(".values tr, .summary li, .classes li")) {
+    const boxes = [...row.children].filter(of => of.textContent.trim() && of.getClientRects().length)
+      .map(of => {
+        const range = document.createRange();
+        range.selectNodeContents(of);
+        return range.getBoundingClientRect();
+      });
+    boxes.forEach((one, index) => boxes.slice(index + 1).forEach(two => {
+      if (one.left < two.right - 1 && two.left < one.right - 1 && one.top < two.bottom - 2 && two.top < one.bottom - 2)
+        found.push("over: " + row.textContent.trim().replace(/\\s+/g, " ").slice(0, 60));
+    }));
+  }
+  const ranges = [...document.querySelectorAll(".range")].filter(of => getComputedStyle(of).display == "none");
+  if (ranges.length) found.push("ranges are hidden");
+  parent.postMessage("found " + wide + ": " + JSON.stringify(found) + ";", "*");
+});
+"""
+FROM_FRAME = 'addEventListener("message", said => document.body.append(said.data))'
 FRAME = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -85,9 +112,9 @@ def text_of(page: str) -> str:
 def test_every_task_is_there_with_its_value(page: str, study: StudyResult) -> None:
     text = text_of(page)
     for key, prediction in study.predictions.items():
-        assert f"{prediction.task.description}{key}" in text
+        assert f">{html.escape(key)}<" in page
         assert prediction.task.group in text
-    assert f"{study['EF'].value:.2f} %" in text
+    assert f"{study['EF'].value:.0f} %" in text
     assert f"{100 * study['AVStenosis'].probabilities['Severe']:.0f} %" in text
 
 
@@ -96,7 +123,45 @@ def test_ranges_stand_with_their_source(page: str) -> None:
     assert "men 52 to 72 [1]" in text
     assert "women 54" not in text
     assert "doi:10.1016/j.echo.2014.10.003" in text
+    assert "Numbers not verified in the source for this version." in text
     assert "no range: The 2015 guideline gives volumes per body surface" in text
+
+
+def test_each_video_shows_its_values_and_where_an_outlier_comes_from() -> None:
+    study, identity = reported("severe")
+    page = render_html(study, identity, key_frames=True)
+    blocks = page.split('<div class="video">')[1:]
+    assert len(blocks) == len(study.videos)
+    assert sum("data:image/png" in block for block in blocks) == len(study.videos) - 1
+    assert '<li class="outlier">LV ejection fraction' in blocks[2]
+    assert "far from the study" in text_of(f"<div>{blocks[2]}".rpartition("</section>")[0] or f"<div>{blocks[2]}")
+    assert "9 frames, fewer than the 16 of a clip" in blocks[1]
+    assert "SPECTRAL_DOPPLER" in blocks[-1]
+
+
+def test_names_and_dates_are_readable() -> None:
+    text = text_of(render_html(*reported("normal", identified=True)))
+    for part in ("Dr. Jane Doe", "12 Feb 1965", "13 Feb 2026", "61 years", "1.70 m² (Du Bois)"):
+        assert part in text
+    assert "Doe^Jane" not in text
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_overprints_or_is_cut_at_the_width_of(width: int, tmp_path: Path) -> None:
+    """The page itself says, in a browser, what is wider than the window and which texts of a row overlap."""
+    page = render_html(*reported("severe"), key_frames=True).replace("default-src 'none'", "script-src 'unsafe-inline'")
+    (tmp_path / "report.html").write_text(page.replace("</body>", f"<script>{OVERLAPS}</script></body>"), "utf-8")
+    frame = f'<iframe src="report.html" style="width:{width}px;height:9000px;border:0"></iframe>'
+    (tmp_path / "frame.html").write_text(f"<body style='margin:0'>{frame}<script>{FROM_FRAME}</script></body>", "utf-8")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--hide-scrollbars")
+    finished = subprocess.run(
+        [  # noqa: S607 - on PATH
+            "chromium", *options, "--dump-dom", "--virtual-time-budget=5000", f"--user-data-dir={tmp_path}/profile",
+         f"--window-size={max(width, 500)},900", (tmp_path / "frame.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert f"found {width}: [];" in finished.stdout
 
 
 def test_unknown_sex_shows_both_ranges(study: StudyResult, instances: list[SopInstance]) -> None:
@@ -165,7 +230,16 @@ def test_everything_is_escaped(
 def test_identifiers_only_when_asked_for(study: StudyResult, instances: list[SopInstance], *, identified: bool) -> None:
     identity = StudyIdentity.of(instances, include_identifiers=identified)
     page = render_html(with_frame(study), identity, key_frames=True)
-    for secret in ("SECRET", "MRN-0815", "19010203", "19991231", "ACC-4711", "a.dcm", "notes.txt", "1.2.3"):
+    for secret in (
+        "PATIENT SECRET",
+        "MRN-0815",
+        "3 Feb 1901",
+        "31 Dec 1999",
+        "ACC-4711",
+        "a.dcm",
+        "notes.txt",
+        "1.2.3",
+    ):
         assert (secret in page) == identified, secret
 
 

@@ -69,12 +69,15 @@ def test_values_read_back(study: StudyResult, instances: list[SopInstance]) -> N
     assert len(found) == 21 + 10 * 2 + 9 * 3
     assert len(labels) == 10 + 9
     ejection = found["LN", "18043-0"]
-    assert ejection.value == study["EF"].value
+    assert ejection.value == round(study["EF"].value)
     assert ejection.unit == codes.UCUM.Percent
-    assert found["LN", "18026-5"].unit.value == "cm3"
+    assert found["LN", "18026-5"].unit.value == "mL"
     assert found["99PANECHO", "RVSVel"].unit.value == "cm/s"
     severe = found["99PANECHO", "AVStenosis:Severe:P"]
-    assert (severe.value, severe.unit.value) == (study["AVStenosis"].probabilities["Severe"], "1")
+    assert (severe.value, severe.unit.value) == (round(study["AVStenosis"].probabilities["Severe"], 3), "1")
+    assert found["99PANECHO", "GLS"].value == -round(study["GLS"].value, 1)
+    assert ("LN", "79939-5") not in found  # the gradient of a stenosis
+    assert found["LN", "79937-9"].value == round(study["TVPkGrad"].value)
     assert labels["AVStenosis"] == f"AVStenosis:{study['AVStenosis'].label}"
 
 

@@ -1,17 +1,15 @@
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
-from panecho_client import StudyResult, Task, Weights
-from panecho_client._description import Description
-from panecho_client._responses import build_study
-from panecho_client._results import Prediction
-from panecho_client.outputs.prediction_text import format_prediction
+from panecho_client import StudyResult
+from panecho_client.outputs.prediction_text import format_percent
 from panecho_client.outputs.terminal import render_report
+from support.reported_studies import reported
 
 
 def render(study: StudyResult, *, width: int = 100, per_video: bool = False) -> str:
@@ -21,46 +19,36 @@ def render(study: StudyResult, *, width: int = 100, per_video: bool = False) -> 
     return console.file.getvalue()
 
 
-def task_named(description: Description, key: str) -> Task:
-    return next(task for task in description.tasks if task.key == key)
-
-
-def predict(task: Task, *values: float) -> Prediction:
-    row = np.array(values, dtype=np.float32)
-    outputs = {task.key: row, f"video/{task.key}": row[None], "video_status": np.array([b"ok"], dtype=np.object_)}
-    weights = Weights(name="trained", sha256=None, stand_in=False, licence=None, notice=None)
-    return build_study(outputs, [task], [Path("a")], weights=weights, parameters={})[task.key]
-
-
 @pytest.mark.parametrize(
-    ("key", "values", "rows"),
-    [
-        ("EF", [58.34], [("58.3 %", "Left ventricular (LV) ejection fraction")]),
-        ("LVEDV", [115.51], [("116 cm³", "LV end-diastolic volume")]),
-        ("IVSd", [1.0687], [("1.07 cm", "LV intraventricular septum thickness at diastole")]),
-        ("E|EAvg", [10.804], [("10.8", "E/e' ratio")]),
-        ("EF", [float("nan")], [("not a number", "Left ventricular (LV) ejection fraction")]),
-        ("MVStenosis", [0.123], [("12 %", "Mitral valve stenosis: Mild|Moderate|Severe")]),
-        ("LVOT20mmHg", [0.5], [("50 %", "Elevated LV outflow tract pressure: yes")]),
-        ("RASize", [0.001], [("<1 %", "Right atrial (RA) size: Dilated")]),
-        ("RASize", [0.999], [(">99 %", "Right atrial (RA) size: Dilated")]),
-        ("RASize", [1.0], [("100 %", "Right atrial (RA) size: Dilated")]),
-        (
-            "AVStenosis",
-            [0.08, 0.9, 0.02],
-            [("90 %", "Aortic valve stenosis: None"), ("8 %", "  Mild|Moderate"), ("2 %", "  Severe")],
-        ),
-    ],
+    ("value", "text"), [(0.58, "58 %"), (0.001, "<1 %"), (0.999, ">99 %"), (1.0, "100 %"), (math.nan, "not a number")]
 )
-def test_prediction_as_text(
-    description: Description, key: str, values: list[float], rows: list[tuple[str, str]]
-) -> None:
-    assert format_prediction(predict(task_named(description, key), *values)) == rows
+def test_a_probability_that_is_not_certain_never_reads_as_if_it_were(value: float, text: str) -> None:
+    assert format_percent(value) == text
 
 
-def test_classes_that_are_not_numbers(description: Description) -> None:
-    rows = format_prediction(predict(task_named(description, "AVStenosis"), *[float("nan")] * 3))
-    assert {value for value, _ in rows} == {"not a number"}
+def test_measurements_and_probabilities_share_no_column(study: StudyResult) -> None:
+    measurements, _, findings = render(study).partition("\nFindings")
+    assert "Expected error" in measurements
+    assert "Probability" in findings
+    assert "EF" not in findings.partition("Files:")[0].split()
+    assert "AVStenosis" not in measurements.partition("\nMeasurements")[2]
+
+
+def test_values_that_are_not_numbers_are_said(study: StudyResult) -> None:
+    broken = replace(study["EF"], value=math.nan)
+    text = render(replace(study, predictions={"EF": broken}))
+    assert "not a number" in text
+    assert "check: LV ejection fraction: the model gave no number." in text
+
+
+def test_what_is_abnormal_stands_before_the_tables() -> None:
+    shown, identity = reported("severe")
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+    console.print(render_report(shown, identity=identity))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert text.index("LV ejection fraction severely reduced") < text.index("Measurements")
+    assert "women 54 to 74 (severely reduced)" in " ".join(text.split())
 
 
 def test_every_task_and_group_is_shown(study: StudyResult) -> None:

@@ -1,0 +1,257 @@
+"""A study as a PDF file: the same content as the HTML report, in pages of A4."""
+
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from panecho_client._description import VERSION
+from panecho_client._identity.optional_packages import needs_reports_extra
+from panecho_client._identity.study_identity import StudyIdentity
+from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult, VideoResult
+from panecho_client.outputs.assessment import Assessment, Classified, Measured, assess
+from panecho_client.outputs.png import as_png
+from panecho_client.outputs.prediction_text import format_percent
+from panecho_client.outputs.readable_names import readable_about
+from panecho_client.outputs.reference_ranges import GUIDELINES, RangeTable
+from panecho_client.outputs.task_facts import PUBLISHED, measurement_facts, rounded, sentence, value_text
+
+if TYPE_CHECKING:
+    from reportlab.platypus import Flowable
+
+__all__ = ["render_pdf"]
+
+SEXES = {"F": "women ", "M": "men ", None: ""}
+INK, SOFT, LINE, WARN, STOP = "#1b2530", "#5d6b7a", "#dde3e9", "#8a5300", "#b3261e"
+SEVERE = 4
+WIDTH = 180  # millimetres between the margins
+
+
+def render_pdf(
+    study: StudyResult, identity: StudyIdentity, *, key_frames: bool = False, ranges: RangeTable = GUIDELINES
+) -> bytes:
+    """Return the study as the bytes of a PDF file. Every page says that it is not for clinical use.
+
+    Example:
+        >>> Path("report.pdf").write_bytes(render_pdf(study, identify(study)))
+
+    Args:
+        study: The study.
+        identity: Names of the study and its files.
+        key_frames: Whether to show the key frames that the study holds; text burned into them may name the patient.
+        ranges: Reference ranges; see ``load_ranges``.
+
+    Raises:
+        RequestError: The extra ``reports`` is not installed.
+    """
+    with needs_reports_extra():
+        from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - part of an extra
+        from reportlab.lib.units import mm  # noqa: PLC0415 - as above
+        from reportlab.platypus import SimpleDocTemplate  # noqa: PLC0415 - as above
+    file = io.BytesIO()
+    document = SimpleDocTemplate(
+        file,
+        pagesize=A4,
+        leftMargin=15 * mm,
+        rightMargin=15 * mm,
+        topMargin=20 * mm,
+        bottomMargin=15 * mm,
+        title="PanEcho report",
+        author=f"panecho-triton {VERSION}",
+        subject=identity.study,
+        invariant=True,
+    )
+    page = _Page(study)
+    document.build(
+        _Story(study, identity, assess(study, identity, ranges), key_frames=key_frames).parts(),
+        onFirstPage=page.draw,
+        onLaterPages=page.draw,
+    )
+    return file.getvalue()
+
+
+class _Page:
+    """What stands on every page."""
+
+    def __init__(self, study: StudyResult) -> None:
+        self._warning = " ".join(
+            filter(None, [f"{STAND_IN[0].upper()}{STAND_IN[1:]}." if study.weights.stand_in else "", NOT_CLINICAL])
+        )
+
+    def draw(self, canvas: Any, document: Any) -> None:  # noqa: ANN401 - reportlab has no types
+        width, height = document.pagesize
+        canvas.saveState()
+        canvas.setFillColor(STOP)
+        canvas.setFont("Helvetica-Bold", 9)
+        canvas.drawCentredString(width / 2, height - 30, self._warning)
+        canvas.setFillColor(SOFT)
+        canvas.setFont("Helvetica", 8)
+        canvas.drawRightString(width - document.rightMargin, 24, f"{document.page}")
+        canvas.restoreState()
+
+
+class _Story:
+    """The parts of the report, one after another."""
+
+    def __init__(
+        self, study: StudyResult, identity: StudyIdentity, assessment: Assessment, *, key_frames: bool
+    ) -> None:
+        from reportlab.lib.colors import HexColor  # noqa: PLC0415 - part of an extra
+        from reportlab.lib.styles import ParagraphStyle  # noqa: PLC0415 - as above
+
+        body = ParagraphStyle("body", fontName="Helvetica", fontSize=8.5, leading=11, textColor=HexColor(INK))
+        self._styles = {
+            "body": body,
+            "soft": ParagraphStyle("soft", parent=body, textColor=HexColor(SOFT), fontSize=7.5, leading=9.5),
+            "title": ParagraphStyle("title", parent=body, fontName="Helvetica-Bold", fontSize=17, leading=22),
+            "part": ParagraphStyle(
+                "part", parent=body, fontName="Helvetica-Bold", fontSize=11, leading=14, spaceBefore=10, spaceAfter=3
+            ),
+            "warn": ParagraphStyle("warn", parent=body, textColor=HexColor(WARN), fontName="Helvetica-Bold"),
+            "stop": ParagraphStyle("stop", parent=body, textColor=HexColor(STOP), fontName="Helvetica-Bold"),
+        }
+        self._study, self._identity, self._assessment = study, identity, assessment
+        self._key_frames = key_frames
+
+    def parts(self) -> "list[Flowable]":
+        """Return everything, in order."""
+        return [
+            *self._head(),
+            *self._summary(),
+            self._text("Measurements", "part"),
+            *self._grouped(self._assessment.measured, self._measurements),
+            self._text("Findings", "part"),
+            *self._grouped(self._assessment.classified, self._findings),
+            self._text("Videos", "part"),
+            *self._videos(),
+            *self._sources(),
+        ]
+
+    def _text(self, text: str, style: str = "body") -> "Flowable":
+        from reportlab.platypus import Paragraph  # noqa: PLC0415 - part of an extra
+
+        return Paragraph(_printable(text), self._styles[style])
+
+    def _table(
+        self, rows: Sequence[list[Any] | tuple[Any, ...]], widths: Sequence[float], *, head: bool = True
+    ) -> "Flowable":
+        from reportlab.lib.units import mm  # noqa: PLC0415 - part of an extra
+        from reportlab.platypus import Table, TableStyle  # noqa: PLC0415 - as above
+
+        table = Table(list(rows), colWidths=[width * mm for width in widths], repeatRows=1 if head else 0)
+        table.setStyle(
+            TableStyle(
+                [
+                    ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                    ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
+                    ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                    ("TOPPADDING", (0, 0), (-1, -1), 2),
+                    ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+                ]
+            )
+        )
+        return table
+
+    def _head(self) -> "list[Flowable]":
+        cells = [self._text(f"{name}: {value}") for name, value in readable_about(self._study, self._identity).items()]
+        rows = [(cells[at], cells[at + 1] if at + 1 < len(cells) else "") for at in range(0, len(cells), 2)]
+        parts = [self._text("PanEcho report", "title"), self._table(rows, (WIDTH / 2, WIDTH / 2), head=False)]
+        notes = [self._study.weights.notice, self._assessment.no_ranges]
+        return [*parts, *(self._text(note, "warn") for note in notes if note)]
+
+    def _summary(self) -> "list[Flowable]":
+        parts = [self._text("Summary", "part")]
+        parts += [self._text(f"Check: {text}", "warn") for text in self._assessment.contradictions]
+        for line in self._assessment.abnormal:
+            parts.append(self._text(f"{line.text} ({line.evidence})", "stop" if line.severity >= SEVERE else "warn"))
+        if not self._assessment.abnormal:
+            parts.append(self._text("Nothing abnormal was predicted."))
+        parts += [self._text(f"Undecided: {line.text} ({line.evidence})") for line in self._assessment.undecided]
+        parts += [self._text(f"{line.text} ({line.evidence})", "soft") for line in self._assessment.normal]
+        return parts
+
+    def _grouped(self, values: Sequence[Any], rows: Any) -> "list[Flowable]":  # noqa: ANN401 - a method of this class
+        parts: list[Flowable] = []
+        for group, members in groupby(values, key=lambda value: value.group):
+            parts += [self._text(group, "warn"), rows(list(members))]
+        return parts
+
+    def _measurements(self, values: Sequence[Measured]) -> "Flowable":
+        head = [
+            self._text(name, "soft") for name in ("Measurement", "Value", "Expected error; videos", "Reference range")
+        ]
+        rows = [
+            (
+                self._text(value.name),
+                self._text(f"{value.text} {value.verdict}", "warn" if value.severity else "body"),
+                self._text(f"{value.error}; {value.spread}" if value.spread else value.error, "soft"),
+                self._text(
+                    "; ".join(f"{SEXES[normal.sex]}{normal.text}" for normal in value.ranges) or "no range", "soft"
+                ),
+            )
+            for value in values
+        ]
+        return self._table([head, *rows], (55, 38, 50, 37))
+
+    def _findings(self, values: Sequence[Classified]) -> "Flowable":
+        head = [self._text(name, "soft") for name in ("Finding", "Probability", "How good the model was")]
+        rows = [
+            (
+                self._text(
+                    value.sentence if value.decided else f"Undecided: {value.sentence}",
+                    "warn" if value.severity else "body",
+                ),
+                self._text(format_percent(value.probability)),
+                self._text(value.error, "soft"),
+            )
+            for value in values
+        ]
+        return self._table([head, *rows], (100, 30, 50))
+
+    def _videos(self) -> "list[Flowable]":
+        from reportlab.lib.units import mm  # noqa: PLC0415 - part of an extra
+        from reportlab.platypus import Image, KeepTogether  # noqa: PLC0415 - as above
+
+        parts: list[Flowable] = []
+        for video, file in zip(self._study.videos, self._identity.files, strict=True):
+            picture: Any = ""
+            if self._key_frames and video.key_frame is not None:
+                picture = Image(io.BytesIO(as_png(video.key_frame)), 32 * mm, 32 * mm)
+            said = [self._text(file.name, "warn"), self._text(video.status if not video.ok else _values(video), "soft")]
+            parts.append(KeepTogether(self._table([(picture, said)], (36, WIDTH - 36), head=False)))
+        return parts
+
+    def _sources(self) -> "list[Flowable]":
+        sources = dict.fromkeys(normal.source for value in self._assessment.measured for normal in value.ranges)
+        weights = self._study.weights
+        texts = [
+            f"Expected errors: {PUBLISHED} Where a task's own error is not in it, the median of all stands instead.",
+            *(
+                f"Ranges: {source.citation} {source.doi}"
+                + ("" if source.verified else " Numbers not verified in the source for this version.")
+                for source in sources
+            ),
+            f"Weights: {weights.name}, SHA-256 {weights.sha256 or 'none'}. panecho-triton {VERSION}.",
+            *self._study.warnings,
+        ]
+        return [self._text("Sources and model", "part"), *(self._text(text, "soft") for text in texts)]
+
+
+def _values(video: VideoResult) -> str:
+    texts = []
+    for prediction in video.predictions.values():
+        task = prediction.task
+        if prediction.label is None:
+            texts.append(f"{measurement_facts(task).name} {value_text(task, rounded(task, prediction.value))}")
+        else:
+            probability = format_percent(prediction.probabilities[prediction.label])
+            texts.append(f"{sentence(task, prediction.label)} {probability}")
+    return "; ".join(texts)
+
+
+def _printable(text: str) -> str:
+    """Return text for a paragraph: markup is escaped, and what the standard fonts lack is written with their signs."""
+    for sign, known in (("≤", "<="), ("≥", ">="), ("\N{MINUS SIGN}", "-"), ("—", "-")):
+        text = text.replace(sign, known)
+    return escape(text.encode("cp1252", "replace").decode("cp1252"))

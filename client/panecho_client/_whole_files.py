@@ -96,9 +96,10 @@ def _hidden(path: Path) -> Path:
 
 def _flush(folder: Path) -> None:
     """Have the files' content on the disk before their folder gets its name: the power may fail."""
-    for path in folder.iterdir():
-        with path.open("rb+") as opened:
-            os.fsync(opened.fileno())
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as opened:
+                os.fsync(opened.fileno())
 
 
 def _replace_folder(folder: Path, path: Path) -> None:

@@ -19,10 +19,10 @@ from panecho_client._identity.pseudonyms import require_key
 from panecho_client._whole_files import accessing
 from panecho_client.outputs.reference_ranges import load_ranges
 from panecho_client.outputs.study_files import Outputs
-from panecho_client.sources.video_studies import BY_FILE, VideoStudies
 
 if TYPE_CHECKING:
     from panecho_client._transport.base import Transport
+    from panecho_client.sources.video_studies import VideoStudies
 
 ReportFormat = Literal["html", "sr", "echo-sr", "pdf", "dicom-pdf", "fhir"]
 Format = Literal["html", "sr", "echo-sr", "pdf", "dicom-pdf", "fhir", "parquet"]
@@ -303,8 +303,10 @@ class StudySelection:
         )
 
     @property
-    def videos(self) -> VideoStudies:
+    def videos(self) -> "VideoStudies":
         """Which videos that are not DICOM make one study; errors as of ``VideoStudies.parse``."""
+        from panecho_client.sources.video_studies import BY_FILE, VideoStudies
+
         return BY_FILE if self.study_from in (None, "file") else VideoStudies.parse(self.study_from)
 
 

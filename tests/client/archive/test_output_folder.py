@@ -50,6 +50,7 @@ def test_json_names_files_as_the_tables_do(make_study: MakeStudy, output: Output
     written = json.loads((folder / "prediction.json").read_bytes())
     names = [file.name for file in identify_files(paths_of(study)).files]
     assert [video.pop("path") for video in written["videos"]] == names
+    assert [file["name"] for file in written.pop("identity")["files"]] == names
     expected = study.to_dict()
     assert [video.pop("path") for video in expected["videos"]] == [str(path) for path in paths_of(study)]
     assert written == expected

@@ -99,8 +99,8 @@ def test_pseudonym_key(tmp_path: Path) -> None:
     assert Naming().key == b""
     with pytest.raises(CycloptsError, match=r"--pseudonym-key .*key is not a file"):
         _ = Naming(pseudonym_key=key).key
-    key.write_bytes(b"only ours")
-    assert Naming(pseudonym_key=key).key == b"only ours"
+    key.write_bytes(b"only ours, and long enough")
+    assert Naming(pseudonym_key=key).key == b"only ours, and long enough"
 
 
 def test_settings_of_the_server() -> None:

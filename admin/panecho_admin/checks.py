@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Literal
 
 from rich.table import Table
@@ -12,6 +13,9 @@ Status = Literal["ok", "warning", "failed"]
 
 GROUP = "panecho.checks"
 """Entry points of other packages' checks: functions without arguments that yield the values of ``Check`` as tuples."""
+
+EXPORT_GROUP = "panecho.export_checks"
+"""Entry points of other packages' looks at an export: functions of its folder that return a warning, or nothing."""
 
 STYLES: dict[Status, str] = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
@@ -43,6 +47,13 @@ def collect_checks() -> Iterator[Check]:
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         for name, status, found, advice in entry.load()():
             yield Check(name=name, status=status, found=found, advice=advice)
+
+
+def export_warnings(repository: Path) -> Iterator[str]:
+    """Yield what the installed packages have to say of an export on this machine, such as a slow precision."""
+    for entry in sorted(entry_points(group=EXPORT_GROUP), key=lambda entry: entry.name):
+        if warning := str(entry.load()(repository)):
+            yield warning
 
 
 def render_checks(checks: Iterable[Check]) -> Table:

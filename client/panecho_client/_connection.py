@@ -81,6 +81,8 @@ class Connection:
     def __post_init__(self) -> None:
         """Refuse what no server can be reached with."""
         scheme, separator, _ = self.url.partition("://")
+        if not self.url or " " in self.url or not self.url.isprintable():
+            raise RequestError(f"{self.url!a} is not an address; give host:port, such as {DEFAULT_URL}.")
         if separator and scheme not in ("http", "https", "dns"):
             raise RequestError(
                 f"{self.url}: an address is host:port for gRPC (8001 by default), http://host:port for HTTP, or "

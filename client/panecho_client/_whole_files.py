@@ -91,6 +91,8 @@ def accessing(path: Path, done: str = "written", advice: str = "make room, or na
 
 
 def _hidden(path: Path) -> Path:
+    if not path.name:
+        raise FilesError(f"{path} is a folder; name a file or folder in it.", paths=[path])
     return path.with_name(f".{path.name}.{os.getpid()}")
 
 

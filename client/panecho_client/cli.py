@@ -1,6 +1,7 @@
 """The ``panecho`` command, and what subcommands of other packages share with its own. Needs the extra ``cli``."""
 
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from panecho_client._lazy_names import lazy_names
@@ -52,6 +53,9 @@ if not TYPE_CHECKING:
 
 def main() -> None:
     """Run ``panecho`` and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name may hold letters that the output's encoding lacks
+            stream.reconfigure(errors="replace")
     try:
         from panecho_client._commands.app import run  # noqa: PLC0415 - what is missing is named without a traceback
     except ModuleNotFoundError as error:

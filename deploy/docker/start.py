@@ -10,6 +10,7 @@ Arguments are further options of ``tritonserver``; they come last, so one that i
   ``triton-grpc-protocol-admin-key`` over gRPC). Without it nobody can open them.
 - ``HTTP_MAX_INPUT_SIZE``: bytes that the body of an HTTP request may have; Triton before 25.06 knows no such limit.
 - ``EXIT_TIMEOUT_SECS``: seconds that running requests are given when the server is stopped.
+- ``ALLOW_OLD_TRITON``: 1 starts a Triton before 25.08 too, which whoever may predict can end.
 """
 
 import os
@@ -27,10 +28,14 @@ from panecho_server.shared_memory import SharedMemory
 
 KEY = re.compile(r"[A-Za-z0-9_-]{16,}")
 
+FIXED = (25, 8)
+"""The release since which Triton survives a request for the classification of a text (server #8267)."""
+
 
 def main() -> None:
     """Replace this process with ``tritonserver``, so that signals reach it."""
     try:
+        require_fixed(os.environ.get("NVIDIA_TRITON_SERVER_VERSION", ""))
         command = ["tritonserver", *options(), *sys.argv[1:]]
     except (RepositoryError, ValueError) as error:
         sys.exit(f"panecho-triton: {error}")
@@ -40,6 +45,24 @@ def main() -> None:
         sys.stderr.write(f"panecho-triton: {warning}\n")
         sys.stderr.flush()  # before this process becomes another
     os.execvp(command[0], command)  # noqa: S606 - our own command
+
+
+def require_fixed(release: str) -> None:
+    """Refuse a Triton that a request can end: nothing in front of it here reads the bodies of requests.
+
+    Args:
+        release: As NVIDIA's images name it, such as 26.11; empty where they do not.
+
+    Raises:
+        ValueError: It is too old.
+    """
+    found = re.match(r"(\d+)\.(\d+)", release)
+    if found and (int(found[1]), int(found[2])) < FIXED and os.environ.get("ALLOW_OLD_TRITON") != "1":
+        raise ValueError(
+            f"Triton {release} ends when it is asked for the classification of a text output "
+            "(docs/operate/security.md); use nvcr.io/nvidia/tritonserver:25.08-py3 or newer, or set ALLOW_OLD_TRITON=1 "
+            "where every caller is trusted."
+        )
 
 
 def options() -> list[str]:

@@ -74,7 +74,7 @@ class CheckpointRecord:
 
 def checkpoint_path(path: Path) -> Path:
     """Return the file of a checkpoint that may be named without its ending, as ``RUN/best``."""
-    if path.is_file():
+    if path.is_file() or not path.name:
         return path
     found = [path.with_name(path.name + suffix) for suffix in FILE_SUFFIXES]
     return next((candidate for candidate in found if candidate.is_file()), path)

@@ -1,12 +1,15 @@
 """The command line of ``tritonserver``, and where it listens: Unix sockets that only its user can reach."""
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from panecho_server.front_door.settings import DoorSettings, PortChoice
+from panecho_server.leftovers import FOLDER_PREFIX, hold
 from panecho_server.security import closed_apis, http_host
 from panecho_server.settings import DEFAULT_GRPC_PORT, DEFAULT_HTTP_PORT, DEFAULT_METRICS_PORT, ServerSettings
+from panecho_server.shared_memory import SharedMemory
 
 SOCKET_PORT = 1
 """Triton appends it to an address; as part of a file's name it means nothing."""
@@ -21,14 +24,19 @@ class ServerFolder:
     Attributes:
         backends: What goes to ``--backend-directory``.
         python: Virtual environment of the Python models.
+        lock: File that tells other servers that this one lives; its processes inherit it.
+
+    Args:
+        memory: The server's shared memory.
     """
 
-    def __init__(self) -> None:
-        path = Path(tempfile.mkdtemp(prefix="panecho-server-"))
+    def __init__(self, memory: SharedMemory) -> None:
+        path = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         if len(bytes(path / "metrics")) > MAX_SOCKET_PATH:  # TMPDIR is deep
             path.rmdir()
-            path = Path(tempfile.mkdtemp(prefix="panecho-server-", dir="/tmp"))
+            path = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/tmp"))
         self.path = path
+        self.lock = hold(path, memory)
         self.backends = path / "backends"
         self.python = path / "python"
 
@@ -45,6 +53,11 @@ class ServerFolder:
         for path in self.path.iterdir():
             if path.is_socket():
                 path.unlink()
+
+    def remove(self) -> None:
+        """Remove the folder of a server that has stopped."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.lock.close()
 
     def door_settings(self, settings: ServerSettings) -> DoorSettings:
         """Return what the front door needs to know."""

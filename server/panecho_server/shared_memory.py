@@ -16,11 +16,12 @@ class SharedMemory:
 
     Args:
         server: A name that stays the same when the server is restarted, such as a container's host name.
+        prefix: How the names of the regions begin, instead.
     """
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, prefix: str = "") -> None:
         name = secrets.token_hex(6) if server is None else hashlib.sha256(server.encode()).hexdigest()[:12]
-        self.prefix = f"triton_panecho_{name}_"
+        self.prefix = prefix or f"triton_panecho_{name}_"
 
     def options(self, backends: Collection[str] = PYTHON_BACKENDS) -> list[str]:
         """Return the options of ``tritonserver`` that make its backends use the name."""

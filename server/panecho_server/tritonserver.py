@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from panecho_server.errors import StartError
 from panecho_server.front_door.process import FrontDoor
 from panecho_server.front_door.settings import Ports
 from panecho_server.http_api import HttpApi
+from panecho_server.leftovers import remove_leftovers
 from panecho_server.ports import bracketed, require_different
 from panecho_server.processes import environment, kill_group, wait_until_idle
 from panecho_server.repository import models_to_load, profile_options
@@ -123,7 +123,8 @@ class TritonServer:
         self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.settings.log_file.open(self._log_mode) as log:
             if self._folder is None:
-                self._folder = ServerFolder()
+                remove_leftovers()
+                self._folder = ServerFolder(self.shared_memory)
                 lay_out_backends(self._folder.backends, self._wheel, self._libpython)
                 lay_out_python(self._folder.python)
             door = self._door = self._door if self.is_listening() else self._start_door(self._folder, log)
@@ -148,6 +149,7 @@ class TritonServer:
             env=environment(
                 folder.python / "bin", [folder.backends / LIBRARIES, self._wheel.libraries, self._libpython.parent]
             ),
+            pass_fds=[folder.lock.fileno()],
             start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we then stop it in order
         )
 
@@ -225,7 +227,7 @@ class TritonServer:
         if self._door is not None:
             self._door.stop()
         if self._folder is not None:
-            shutil.rmtree(self._folder.path, ignore_errors=True)
+            self._folder.remove()
             self._folder = None
 
     def _stop_tritonserver(self, grace: float) -> None:

@@ -92,6 +92,10 @@ def test_without_a_key_file_nobody_has_the_key(cold_repository: Path, says_what_
         ({"ADMIN_KEY_FILE": "/nowhere/key"}, "ADMIN_KEY_FILE=/nowhere/key cannot be read by user"),
         ({"ADMIN_KEY_FILE": os.devnull}, "ADMIN_KEY_FILE=/dev/null must hold at least 16 letters, digits, - or _"),
         ({"HTTP_MAX_INPUT_SIZE": "1GB"}, "HTTP_MAX_INPUT_SIZE=1GB must be a whole number of at least 1."),
+        (
+            {"NVIDIA_TRITON_SERVER_VERSION": "25.07"},
+            "Triton 25.07 ends when it is asked for the classification of a text output",
+        ),
         ({"EXIT_TIMEOUT_SECS": "0"}, "EXIT_TIMEOUT_SECS=0 must be a whole number of at least 1."),
     ],
 )
@@ -104,6 +108,22 @@ def test_a_wrong_setting_is_named(
     assert done.stderr.startswith("panecho-triton: ")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"NVIDIA_TRITON_SERVER_VERSION": "25.08"},
+        {"NVIDIA_TRITON_SERVER_VERSION": "26.11"},
+        {"NVIDIA_TRITON_SERVER_VERSION": "24.10", "ALLOW_OLD_TRITON": "1"},
+    ],
+)
+def test_a_triton_that_requests_cannot_end_is_started(
+    cold_repository: Path, says_what_it_is_given: dict[str, str], variables: dict[str, str]
+) -> None:
+    done = start(says_what_it_is_given | {"MODEL_REPOSITORY": str(cold_repository)} | variables)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

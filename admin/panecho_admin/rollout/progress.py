@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from panecho_admin.checks import export_warnings
 from panecho_admin.model_control import ModelControl
 from panecho_admin.rollout.candidate_evaluation import Judge
 from panecho_admin.rollout.rollout import deploy, roll_back
@@ -22,6 +23,8 @@ def change_models(
     def say(step: str) -> None:
         messages.print(f"{step} …", markup=False)
 
+    for warning in export_warnings(new) if new else ():
+        messages.print(warning, style="yellow", markup=False)
     with ModelControl(connection) as control, messages.status("Changing the models; requests go on"):
         if new is None:
             change = roll_back(control, served, on_step=say)

@@ -41,6 +41,9 @@ def exit_status(command: str, run: Callable[[], int | None]) -> int:
         return _fail(f"{command}: {error} See {command} --help.", WRONG_USAGE)
     except PanEchoError as error:
         return _fail(f"{command}: {error}", FAILED)
+    except OSError as error:  # such as a path that is too long to look at
+        named = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{command}: {named}{error.strerror or error}.", FAILED)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else _fail(f"{command}: {error.code}", FAILED)
     except KeyboardInterrupt:

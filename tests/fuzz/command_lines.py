@@ -48,7 +48,7 @@ VALUES = (
 # What comes before the option: enough for the command to be run, with nothing there to be found.
 CLOSED = "127.0.0.1:9"
 BEGINNINGS = {
-    "dataset": ["a.csv"],
+    "dataset": ["check", "a.csv"],
     "doctor": ["--url", CLOSED],
     "embed": ["a.dcm", "--url", CLOSED, "--output", "a.npz"],
     "evaluate": ["a.csv"],
@@ -58,7 +58,7 @@ BEGINNINGS = {
     "models": ["--url", CLOSED],
     "predict": ["a.dcm", "--url", CLOSED],
     "serve": ["--model-repository", "REPOSITORY", "--grpc-port=0", "--http-port=0", "--metrics-port=0"],
-    "train": ["a.csv"],
+    "train": ["a.csv", "--init", "a.pt", "--output", "run"],
 }
 
 

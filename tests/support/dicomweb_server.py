@@ -42,6 +42,8 @@ class Pacs:
             return self._list([self._study(uid) for uid in self.studies], query)
         study = parts[1]
         if parts[-1] == "series":
+            if {"includefield"} & self.refused & query.keys():
+                return 400, "text/plain", b"not supported"
             return self._list([self._series(study)], query)
         if parts[-1] == "instances":
             count = range(len(self.studies[study]))

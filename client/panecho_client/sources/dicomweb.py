@@ -35,6 +35,7 @@ from panecho_client.sources.dicomweb_json import (
     Entry,
     RemoteStudy,
     every_page,
+    is_refusal,
     number,
     remote_study,
     text,
@@ -220,10 +221,17 @@ class DicomWeb:
         return found, missing
 
     def _every_series(self, study: str) -> list[Entry]:
-        fields = ["Modality", "NumberOfSeriesRelatedInstances"]
-        entries = self._every(
-            SERIES_UID, lambda offset: self._client.search_for_series(study, fields=fields, offset=offset)
-        )
+        def every(fields: list[str] | None) -> list[Entry]:
+            return self._every(
+                SERIES_UID, lambda offset: self._client.search_for_series(study, fields=fields, offset=offset)
+            )
+
+        try:
+            entries = every(["Modality", "NumberOfSeriesRelatedInstances"])
+        except RequestError as error:
+            if not is_refusal(error):
+                raise
+            entries = every(None)  # servers that take no list of fields send these two anyway
         return sorted(entries, key=lambda entry: (number(entry, SERIES_NUMBER), text(entry, SERIES_UID)))
 
     def _instances_of(self, study: str, series: str) -> list[SopInstance]:

@@ -22,6 +22,7 @@ META_BYTES = 1024
 DICOMDIR_CLASS = b"1.2.840.10008.1.3.10"
 
 MPEG_STARTS = (b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3")  # program stream, elementary stream
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # old QuickTime files have no ftyp
 TRANSPORT_PACKET = 188  # bytes; each packet of an MPEG transport stream starts with a G
 
 MEDIA_SUFFIXES = {".avi", ".dcm", ".dicom", ".ima", ".m4v", ".mov", ".mp4", ".mpeg", ".mpg", ".ts"}
@@ -159,7 +160,7 @@ def _kind(start: bytes, path: Path) -> Kind:
         return "dicomdir" if DICOMDIR_CLASS in start[:META_BYTES] else "dicom"
     # As the server tells videos (panecho_preprocessing.container), which a client cannot import; a test compares them.
     avi = start[:4] == b"RIFF" and start[8:12] == b"AVI "
-    mp4 = start[:1] == b"\0" and start[4:8] == b"ftyp"
+    mp4 = start[:1] < b"\t" and start[4:8] in MP4_BOXES
     mpeg = start.startswith(MPEG_STARTS) or start[: 2 * TRANSPORT_PACKET + 1 : TRANSPORT_PACKET] == b"GGG"
     if avi or mp4 or mpeg:
         return "video"

@@ -18,10 +18,9 @@ class Pacs:
     Attributes:
         studies: Bytes of the instances of each study; an instance that is a number is answered with that status.
         modality: Of each study, if not US.
-        refused: Parameters of a search for studies that are answered with 400.
+        refused: Parameters of a search that are answered with 400.
         untold: Tags that are left out of answers to searches for studies.
         cut: Bytes that are cut off the end of each instance's answer.
-        asked: Queries of the searches for studies.
         url: Address.
     """
 
@@ -30,20 +29,16 @@ class Pacs:
     refused: frozenset[str] = frozenset()
     untold: frozenset[str] = frozenset()
     cut: int = 0
-    asked: list[dict[str, list[str]]] = field(default_factory=list)
     url: str = ""
 
     def answer(self, parts: list[str], query: dict[str, list[str]]) -> tuple[int, str, bytes]:
         """Return status, content type and body."""
+        if self.refused & query.keys():
+            return 400, "text/plain", b"not supported"
         if parts == ["studies"]:
-            self.asked.append(query)
-            if self.refused & query.keys():
-                return 400, "text/plain", b"not supported"
             return self._list([self._study(uid) for uid in self.studies], query)
         study = parts[1]
         if parts[-1] == "series":
-            if {"includefield"} & self.refused & query.keys():
-                return 400, "text/plain", b"not supported"
             return self._list([self._series(study)], query)
         if parts[-1] == "instances":
             count = range(len(self.studies[study]))

@@ -47,7 +47,10 @@ def test_an_instance_that_the_server_does_not_hand_over_harms_no_other(tmp_path:
 
 
 def test_a_server_that_takes_no_list_of_fields_hands_over_its_studies(tmp_path: Path) -> None:
-    assert fetched(Pacs({"1.2.1": [b"first"]}, refused=frozenset({"includefield"})), tmp_path) == ([b"first"], [])
+    assert fetched(Pacs({"1.2.1": [b"first"]}, refused=frozenset({"includefield", "offset"})), tmp_path) == (
+        [b"first"],
+        [],
+    )
 
 
 def test_a_study_of_which_nothing_can_be_fetched_is_no_dead_server(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ class Sender:
         on_progress: OnProgress = ignore_progress,
     ) -> list[VideoAnswer]:
         """Run a model on each file separately; ``video_status`` is requested as well."""
+        await self.known()  # where no server has ever answered, this fails at once
         single = {**parameters, ON_ERROR: "skip"}
         done = 0
 

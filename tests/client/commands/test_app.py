@@ -118,6 +118,15 @@ def test_unreachable_server(unused_url: str, tmp_path: Path) -> None:
     assert len(said) == 3
 
 
+def test_embeddings_of_an_unreachable_server_are_not_waited_for(unused_url: str, tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(b"x")
+    started = time.monotonic()
+    finished = panecho("embed", tmp_path, "--url", unused_url, "--output", tmp_path / "a.npz")
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert f"panecho embed: no server answers at {unused_url}" in finished.stderr
+    assert time.monotonic() - started < 20
+
+
 def test_missing_path(unused_url: str) -> None:
     finished = panecho("predict", "missing.dcm", "--url", unused_url)
     assert finished.returncode == 1

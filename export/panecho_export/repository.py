@@ -141,7 +141,7 @@ def _write(
 def _cannot_be_written(target: Path, reason: str) -> str:
     free = shutil.disk_usage(next(folder for folder in target.absolute().parents if folder.exists())).free
     return (
-        f"{target} cannot be written: {reason} ({free >> 20} MiB are free); make room, or give another "
+        f"{target}: cannot be written: {reason} ({free >> 20} MiB are free); make room, or give another "
         "--model-repository."
     )
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -43,6 +43,15 @@ class Prediction:
     probabilities: Mapping[str, float]
     label: str | None
 
+    def __float__(self) -> float:
+        """Return the value."""
+        return self.value
+
+    def __repr__(self) -> str:
+        """Return task and value in short."""
+        label = "" if self.label is None else f" {self.label!r}"
+        return f"<{self.task.key}{label} {self.value:.3g}{f' {self.task.unit}' if self.task.unit else ''}>"
+
     def to_dict(self) -> dict[str, Any]:
         """Return value, label and probabilities, ready for JSON."""
         probabilities = {name: _finite(value) for name, value in self.probabilities.items()}
@@ -80,6 +89,26 @@ class VideoResult:
     def __getitem__(self, key: str) -> Prediction:
         """Return the prediction of a task; UnknownTaskError (a KeyError) if there is none."""
         return _get(self.predictions, key, where=str(self.path) if self.ok else f"{self.path} ({self.status})")
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a prediction of this task."""
+        return key in self.predictions
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the tasks."""
+        return iter(self.predictions)
+
+    def __len__(self) -> int:
+        """Return the number of predictions."""
+        return len(self.predictions)
+
+    def __bool__(self) -> bool:
+        """Return True: a result is one even without predictions."""
+        return True
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the tasks; ``dict(result)`` holds the predictions."""
+        return self.predictions.keys()
 
     def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:
         """Return everything, ready for JSON; the embedding on request."""
@@ -130,6 +159,31 @@ class StudyResult:
     def __getitem__(self, key: str) -> Prediction:
         """Return the prediction of a task; UnknownTaskError (a KeyError) if there is none."""
         return _get(self.predictions, key, where="this result")
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a prediction of this task."""
+        return key in self.predictions
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the tasks."""
+        return iter(self.predictions)
+
+    def __len__(self) -> int:
+        """Return the number of predictions."""
+        return len(self.predictions)
+
+    def __bool__(self) -> bool:
+        """Return True: a result is one even without predictions."""
+        return True
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the tasks; ``dict(result)`` holds the predictions."""
+        return self.predictions.keys()
+
+    def __repr__(self) -> str:
+        """Return numbers of predictions and files; paths may name a patient."""
+        used = len(self.videos) - len(self.skipped)
+        return f"<StudyResult: {len(self.predictions)} predictions from {used} of {len(self.videos)} files>"
 
     def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:
         """Return everything, ready for JSON (None instead of NaN); embeddings on request."""

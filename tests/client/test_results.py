@@ -121,3 +121,16 @@ def test_only_what_is_needed_is_requested(description: Description) -> None:
     task = next(task for task in description.tasks if task.key == "EF")
     assert output_names([task], embedding=False) == ["EF", "video/EF", "video_status"]
     assert output_names([task], embedding=True) == ["EF", "video/EF", "embedding", "video_status"]
+
+
+def test_a_result_is_used_as_a_mapping_and_a_prediction_as_a_number(study: StudyResult) -> None:
+    assert "EF" in study
+    assert "unknown" not in study
+    assert list(study) == list(study.predictions)
+    assert dict(study) == dict(study.predictions)
+    assert float(study["EF"]) == study["EF"].value
+    video, skipped = study.videos
+    assert dict(video) == dict(video.predictions)
+    assert (len(skipped), bool(skipped)) == (0, True)
+    assert repr(study) == "<StudyResult: 40 predictions from 1 of 2 files>"
+    assert repr(study["EF"]).startswith("<EF 0.")

@@ -12,6 +12,9 @@ import pytest
 # PyTorch's threads sleep while they wait for each other, here and in what tests start: OpenMP's default keeps their
 # cores busy, and servers then go without. PyTorch reads this when it is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Each of several jobs computes in one thread: with one per core each, jobs hinder each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from panecho_export.repository import export_stand_in
 from panecho_server import ServerSettings, TritonServer

@@ -12,7 +12,20 @@ from panecho_client._commands.app import installed_commands
 from support.commands import Result, invoke
 
 PANECHO = Path(sys.executable).with_name("panecho")
-COMMANDS = ("dataset", "doctor", "embed", "evaluate", "export", "index", "merge", "models", "predict", "serve", "train")
+COMMANDS = (
+    "dataset",
+    "doctor",
+    "embed",
+    "evaluate",
+    "export",
+    "index",
+    "merge",
+    "models",
+    "predict",
+    "report",
+    "serve",
+    "train",
+)
 
 
 def panecho(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

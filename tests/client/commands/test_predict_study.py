@@ -149,13 +149,15 @@ def test_http_port_is_not_the_grpc_port(server: TritonServer) -> None:
 
 
 def test_command_prints_the_report_and_writes_json(
-    server: TritonServer, panecho: PanEcho, cine: Path, notes: Path, tmp_path: Path
+    server: TritonServer, panecho: PanEcho, cine: Path, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "100")  # the longest name of a task fits into one line
     target = tmp_path / "report.json"
     finished = run_predict(server, cine, notes, "--json", target, "--per-video")
     assert finished.returncode == 0, finished.stderr
     assert "stand-in weights: these numbers mean nothing clinically" in finished.stdout
-    assert all(finished.stdout.count(f"  {task.key} ") == 2 for task in panecho.tasks)
+    # In the study's table and the video's; what is abnormal stands on top as well.
+    assert [task.key for task in panecho.tasks if finished.stdout.count(f"  {task.key} ") < 2] == [], finished.stdout
     assert "skipped: NOT_A_VIDEO" in finished.stdout
     assert max(map(len, finished.stdout.splitlines())) <= 100
     assert finished.stderr.splitlines() == [f"Predicting 2 files at {server.grpc_url}", "1 of 2 files were skipped."]
@@ -197,7 +199,7 @@ def test_interrupt_is_quiet(server: TritonServer, cine: Path) -> None:
 
 def test_command_writes_tables_and_reports(server: TritonServer, cine: Path, notes: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    secret.write_bytes(b"only ours")
+    secret.write_bytes(bytes(range(32)))
     names = {name: tmp_path / f"out.{name}" for name in ("csv", "wide-csv", "parquet", "html", "sr")}
     options = [argument for name, path in names.items() for argument in (f"--{name}", path)]
     for _ in range(2):

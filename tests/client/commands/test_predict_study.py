@@ -148,10 +148,16 @@ def test_http_port_is_not_the_grpc_port(server: TritonServer) -> None:
         _ = panecho.tasks
 
 
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines into which the longest name of a task fits."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.mark.usefixtures("wide")
 def test_command_prints_the_report_and_writes_json(
-    server: TritonServer, panecho: PanEcho, cine: Path, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: TritonServer, panecho: PanEcho, cine: Path, notes: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "100")  # the longest name of a task fits into one line
     target = tmp_path / "report.json"
     finished = run_predict(server, cine, notes, "--json", target, "--per-video")
     assert finished.returncode == 0, finished.stderr

@@ -26,6 +26,7 @@ def objects() -> dict[str, KubernetesObject]:
     return {item["kind"]: item for folder in kustomizations(ROOT) for item in render(folder, ROOT)}
 
 
+@pytest.mark.long  # `make validate-deploy` runs the same
 def test_every_object_passes() -> None:
     finished = subprocess.run([VALIDATE], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
@@ -169,6 +170,7 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long  # renders everything again; the checks themselves are tested one by one
 def test_the_command_names_overlay_object_and_field(copied: Path) -> None:
     folder = copied / "deploy/kubernetes"
     deployment = folder / "base/deployment.yaml"

@@ -131,7 +131,7 @@ def prometheus(server: TritonServer, tmp_path_factory: pytest.TempPathFactory) -
 def scaling_query(model: str | None = None) -> str:
     """Fill in the adapter's template as it does for the pod of this test."""
     values = yaml.safe_load((ROOT / "deploy/kubernetes/monitoring/prometheus-adapter-values.yaml").read_text())
-    (rule,) = values["rules"]["custom"]
+    (rule,) = (rule for rule in values["rules"]["custom"] if rule["name"]["as"] == "panecho_queue_seconds_per_request")
     matchers = 'namespace="panecho",pod=~"panecho-0"' + (f',model="{model}"' if model else "")
     name = rule["seriesQuery"].partition("{")[0]
     filled = {"<<.Series>>": name, "<<.LabelMatchers>>": matchers, "<<.GroupBy>>": "pod"}

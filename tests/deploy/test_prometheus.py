@@ -61,11 +61,19 @@ def test_this_checkout_is_valid(copy: Path) -> None:
     [
         ("prometheus.yml", "scrape_interval: 15s", "scrape_interval: often", "often"),
         ("rules/alerts.yml", 'up{job="panecho"} == 0', 'up{job="panecho" == 0', "alerts.yml"),
-        ("rules/alerts.yml", "for: 2m", "for: soon", "soon"),
-        ("rules/alerts.yml", "$labels.instance }} does", "$label.instance }} does", "$label"),
+        pytest.param("rules/alerts.yml", "for: 2m", "for: soon", "soon", marks=pytest.mark.long),
+        pytest.param(
+            "rules/alerts.yml", "$labels.instance }} does", "$label.instance }} does", "$label", marks=pytest.mark.long
+        ),
         ("rules/alerts.yml", 'up{job="panecho"} == 0', 'up{job="panecho"} == 1', "FAILED"),
-        ("rules/recording.yml", "/ 1e6", "/ 1e3", "FAILED"),
-        ("rules/recording.yml", "record: panecho:faults:rate5m", "record: panecho:fault_ratio:rate5m", "duplicate"),
+        pytest.param("rules/recording.yml", "/ 1e6", "/ 1e3", "FAILED", marks=pytest.mark.long),
+        pytest.param(
+            "rules/recording.yml",
+            "record: panecho:faults:rate5m",
+            "record: panecho:fault_ratio:rate5m",
+            "duplicate",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_what_is_broken_is_told(copy: Path, file: str, right: str, wrong: str, told: str) -> None:

@@ -65,7 +65,7 @@ def translated(error: InferenceServerException, url: str, model: str, timeout: f
     text = error.message() or "no details"
     if code in (DENIED, UNKNOWN_CALLER) or RESTRICTED in text:
         return denied(url, text, code)
-    if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED") or LOADING in text or DEAD in text:
+    if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED") or LOADING in text or DEAD in text:
         return unavailable(url, model, text, code)
     if code == "DEADLINE_EXCEEDED":
         return late(url, timeout)
@@ -115,7 +115,7 @@ def unavailable(url: str, model: str, text: str, code: str = "UNAVAILABLE") -> S
         )
     if DEAD in text:
         return ServerUnavailableError(f"a process of a model at {url} has died ({text}); the server needs a restart.")
-    if STOPPING in lowered:
+    if STOPPING in lowered or code == "CANCELLED":  # by the server: a call that its caller cancels ends otherwise
         return ServerUnavailableError(f"the server at {url} is being stopped ({text}); send it again when one runs.")
     if "unknown model" in lowered:
         return ServerUnavailableError(f"the model `{model}` at {url} is not ready ({text}); try again later.")

@@ -24,6 +24,7 @@ JUMPS = ("+1h", "-1h", "+2d", "-400d", "+0")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(not LIBFAKETIME.exists(), reason="needs Debian's libfaketime, to change a clock of one's own"),
 ]
 

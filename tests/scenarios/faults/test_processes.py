@@ -82,7 +82,14 @@ def assert_all_right(futures: list[Future[list[float]]], expected: float) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["preprocessing", "backbone", "postprocessing"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "backbone",
+        pytest.param("preprocessing", marks=pytest.mark.long),
+        pytest.param("postprocessing", marks=pytest.mark.long),
+    ],
+)
 def test_a_killed_model_process_is_replaced_and_nothing_is_lost(
     served: Serve, cine: Path, expected: float, model: str
 ) -> None:
@@ -96,6 +103,7 @@ def test_a_killed_model_process_is_replaced_and_nothing_is_lost(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_stopped_model_process_is_replaced_and_nothing_is_lost(served: Serve, cine: Path, expected: float) -> None:
     restarts = served.output.read_text().count("ready again")
     with callers(served, cine) as futures:

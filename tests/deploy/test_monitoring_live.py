@@ -31,7 +31,8 @@ NOT_LOADED = "image_encoder"
 WITHOUT_GPU = {"GPU", "GPU memory", "PanEchoGPUMemoryHigh"}
 """Triton exports metrics of a GPU only where there is one."""
 
-WITHOUT_KUBERNETES = {"kube_pod_container_status_ready"}
+# And quantiles of a study's time, for which the Deployment sets an option of Triton that the tests' server lacks.
+WITHOUT_KUBERNETES = {"kube_pod_container_status_ready", "nv_inference_request_summary_us"}
 """kube-state-metrics exports it."""
 
 ONLY_WITHOUT_SERVER = {"PanEchoAbsent"}

@@ -31,9 +31,13 @@ NOT_LOADED = "image_encoder"
 WITHOUT_GPU = {"GPU", "GPU memory", "PanEchoGPUMemoryHigh"}
 """Triton exports metrics of a GPU only where there is one."""
 
-# And quantiles of a study's time, for which the Deployment sets an option of Triton that the tests' server lacks.
-WITHOUT_KUBERNETES = {"kube_pod_container_status_ready", "nv_inference_request_summary_us"}
-"""kube-state-metrics exports it."""
+WITHOUT_KUBERNETES = {
+    "container_memory_working_set_bytes",
+    "kube_pod_container_resource_limits",
+    "kube_pod_container_status_ready",
+    "nv_inference_request_summary_us",
+}
+"""What a cluster exports, and quantiles, for which the Deployment sets an option that the tests' server lacks."""
 
 ONLY_WITHOUT_SERVER = {"PanEchoAbsent"}
 """`absent` has a value where there is nothing."""

@@ -14,17 +14,18 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from benchmarks.obvious import read_frames
 
 CINE = Path(__file__).parents[1] / "tests/data/sonosite_turbo_a4c_30f_jpegbaseline_ybr422.dcm"
+FRAMES = 30  # of the cine: one that begins with another frame, or is longer, is another video
 
 
 def write_mixed_study(folder: Path, count: int = 40) -> list[Path]:
-    """Write a study of ``count`` cines, each another video: five of eight JPEG, then RLE, uncompressed, AVI or MP4."""
+    """Write a study of ``count`` cines, each another video: five of nine JPEG, then RLE, uncompressed, AVI or MP4."""
     cine = CINE.read_bytes()
     kinds = [*[("JPEG", ".dcm")] * 5, ("RLE", ".dcm"), ("uncompressed", ".dcm"), ("MJPG", ".avi"), ("mp4v", ".mp4")]
     paths = []
     for number in range(count):
         kind, suffix = kinds[number % len(kinds)]
         path = folder / f"{number:02d} {kind}{suffix}"
-        _write(path, kind, lengthened(cine, 1 + number % 3, first=number))
+        _write(path, kind, lengthened(cine, 1 + (number + number // FRAMES) % 3, first=number % FRAMES))
         paths.append(path)
     return paths
 

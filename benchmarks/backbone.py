@@ -20,10 +20,10 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.backbone_variants import EAGER, variants
 from benchmarks.machine import describe_machine
+from benchmarks.operations import matrix_product, operations
 from benchmarks.timing import Times, in_turn
 from panecho_export.manifest import ExportParity
 from panecho_export.validation import compare
@@ -95,14 +95,14 @@ def main() -> int:
         model, clips, BATCHES, compile_too=not arguments.no_compile, peers=not arguments.no_peers
     )
     differences = {name: _difference(model, module, clips, name) for name, module in modules.items()}
-    limits = {name: _matrix_product(kind, device) for name, kind in LIMITS.items()}
+    limits = {name: matrix_product(SIZE, kind, device) for name, kind in LIMITS.items()}
     rows = []
     for count in BATCHES:
         _PROGRESS.print(f"Timing {len(modules)} variants at {count} clip(s), {arguments.rounds} rounds")
         calls = {name: _call(module, clips[:count]) for name, module in modules.items()}
         times = in_turn(calls | limits, arguments.rounds)
-        operations = _operations(model, clips[:count])
-        rows += [_row(name, count, times, operations, differences[name]) for name in modules]
+        needed = operations(model, clips[:count])
+        rows += [_row(name, count, times, needed, differences[name]) for name in modules]
     _write(_machine(device), rows, left_out, arguments.rounds)
     return 0
 
@@ -133,23 +133,8 @@ def _call(module: nn.Module, clips: Tensor) -> Callable[[], object]:
     return call
 
 
-def _matrix_product(kind: torch.dtype, device: torch.device) -> Callable[[], object]:
-    matrix = torch.randn(SIZE, SIZE, device=device).to(kind)
-
-    def call() -> Tensor:
-        return (matrix @ matrix)[0, 0].cpu()
-
-    return call
-
-
-def _operations(model: PanEchoModel, clips: Tensor) -> int:
-    with FlopCounterMode(display=False) as counter:
-        model(clips)
-    return int(counter.get_total_flops())
-
-
-def _row(name: str, clips: int, times: dict[str, Times], operations: int, difference: ExportParity) -> Row:
-    shares = {limit: operations / times[name].median * min(times[limit].seconds) / (2 * SIZE**3) for limit in LIMITS}
+def _row(name: str, clips: int, times: dict[str, Times], needed: int, difference: ExportParity) -> Row:
+    shares = {limit: needed / times[name].median * min(times[limit].seconds) / (2 * SIZE**3) for limit in LIMITS}
     units = {task.key: task.unit for task in TASKS if task.kind == "regression"}
     worst = max(units, key=lambda key: difference.tasks[key])
     return Row(

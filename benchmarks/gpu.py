@@ -17,22 +17,21 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.backbone_variants import EAGER, Autocast, compiled, served
 from benchmarks.gpu_report import write_gpu_report
 from benchmarks.machine import describe_machine
+from benchmarks.operations import matrix_product, operations
 from benchmarks.timing import in_turn
 from panecho_export.precision import convert
 from panecho_export.validation import compare, random_frames, require_parity
@@ -41,6 +40,9 @@ from panecho_model.constants import Precision
 from panecho_model.stand_in import stand_in_weights, with_training_means
 from panecho_model.tasks import TASKS
 from support.reference_clips import uint8_clip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests/model/data/golden_seed0.npz"
@@ -153,7 +155,7 @@ def check_numbers(plan: Plan, device: torch.device, findings: Findings) -> None:
 def measure_speeds(plan: Plan, device: torch.device, budget: Budget, findings: Findings) -> None:
     """Time all variants in turn at each batch, and their memory."""
     modules = _variants(plan, device, budget, findings)
-    product = _matrix_product(plan.matrix, device)
+    product = matrix_product(plan.matrix, torch.bfloat16, device)
     for batch in plan.batches:
         if not budget.allows(f"batches of {batch}", findings):
             return
@@ -163,8 +165,7 @@ def measure_speeds(plan: Plan, device: torch.device, budget: Budget, findings: F
             {name: partial(module, clips) for name, module in modules.items()} | {MATRIX: product}, plan.rounds
         )
         peak = 2 * plan.matrix**3 / min(times[MATRIX].seconds)
-        with FlopCounterMode(display=False) as counter:
-            modules[EAGER](clips)
+        needed = operations(modules[EAGER], clips)
         for name, module in modules.items():
             findings.speeds.append(
                 {
@@ -172,7 +173,7 @@ def measure_speeds(plan: Plan, device: torch.device, budget: Budget, findings: F
                     "clips": batch,
                     "clips_per_second": batch / times[name].median,
                     "milliseconds": times[name].median * 1e3,
-                    "of_bf16_peak": counter.get_total_flops() / times[name].median / peak,
+                    "of_bf16_peak": needed / times[name].median / peak,
                     "memory_mib": _memory(module, clips, device),
                 }
             )
@@ -226,15 +227,6 @@ def _clips(count: int, plan: Plan) -> Tensor:
     """Return clips of noise, which share no images, UINT8 [count, T, 224, 224, 3]; ready to be copied to a GPU."""
     clips = random_frames(count, plan.clip_length)
     return clips.pin_memory() if torch.cuda.is_available() else clips
-
-
-def _matrix_product(size: int, device: torch.device) -> Callable[[], object]:
-    matrix = torch.randn(size, size, device=device).to(torch.bfloat16)
-
-    def call() -> Tensor:
-        return (matrix @ matrix)[0, 0].cpu()
-
-    return call
 
 
 def _memory(module: nn.Module, clips: Tensor, device: torch.device) -> float | None:

@@ -58,8 +58,34 @@ class Prediction:
         return {"value": _finite(self.value), "label": self.label, "probabilities": probabilities}
 
 
+class _ByTask:
+    """A result as a mapping of its predictions by task."""
+
+    predictions: Mapping[str, Prediction]
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a prediction of this task."""
+        return key in self.predictions
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the tasks."""
+        return iter(self.predictions)
+
+    def __len__(self) -> int:
+        """Return the number of predictions."""
+        return len(self.predictions)
+
+    def __bool__(self) -> bool:
+        """Return True: a result is one even without predictions."""
+        return True
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the tasks; ``dict(result)`` holds the predictions."""
+        return self.predictions.keys()
+
+
 @dataclass(frozen=True, kw_only=True)
-class VideoResult:
+class VideoResult(_ByTask):
     """The predictions of one file.
 
     Example:
@@ -90,26 +116,6 @@ class VideoResult:
         """Return the prediction of a task; UnknownTaskError (a KeyError) if there is none."""
         return _get(self.predictions, key, where=str(self.path) if self.ok else f"{self.path} ({self.status})")
 
-    def __contains__(self, key: object) -> bool:
-        """Tell whether there is a prediction of this task."""
-        return key in self.predictions
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names of the tasks."""
-        return iter(self.predictions)
-
-    def __len__(self) -> int:
-        """Return the number of predictions."""
-        return len(self.predictions)
-
-    def __bool__(self) -> bool:
-        """Return True: a result is one even without predictions."""
-        return True
-
-    def keys(self) -> KeysView[str]:
-        """Return the names of the tasks; ``dict(result)`` holds the predictions."""
-        return self.predictions.keys()
-
     def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:
         """Return everything, ready for JSON; the embedding on request."""
         values = {
@@ -124,7 +130,7 @@ class VideoResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyResult:
+class StudyResult(_ByTask):
     """The predictions of a study.
 
     Example:
@@ -159,26 +165,6 @@ class StudyResult:
     def __getitem__(self, key: str) -> Prediction:
         """Return the prediction of a task; UnknownTaskError (a KeyError) if there is none."""
         return _get(self.predictions, key, where="this result")
-
-    def __contains__(self, key: object) -> bool:
-        """Tell whether there is a prediction of this task."""
-        return key in self.predictions
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names of the tasks."""
-        return iter(self.predictions)
-
-    def __len__(self) -> int:
-        """Return the number of predictions."""
-        return len(self.predictions)
-
-    def __bool__(self) -> bool:
-        """Return True: a result is one even without predictions."""
-        return True
-
-    def keys(self) -> KeysView[str]:
-        """Return the names of the tasks; ``dict(result)`` holds the predictions."""
-        return self.predictions.keys()
 
     def __repr__(self) -> str:
         """Return numbers of predictions and files; paths may name a patient."""

@@ -24,6 +24,7 @@ from panecho_client._contract import (
     PREPROCESSING,
     Parameters,
     Tensors,
+    is_ok,
 )
 from panecho_client._description import Description, parse_description
 from panecho_client._exceptions import RequestError
@@ -47,6 +48,7 @@ __all__ = [
     "Tensors",
     "call_headers",
     "input_tensors",
+    "is_ok",
     "open_client",
     "parse_description",
     "translated_errors",

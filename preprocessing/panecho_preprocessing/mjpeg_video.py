@@ -6,11 +6,10 @@ from concurrent.futures import Executor
 import cv2
 import numpy as np
 
-from panecho_preprocessing.errors import VideoError, VideoErrorCode
 from panecho_preprocessing.frames import Cine, Frame, T
 from panecho_preprocessing.limits import Limits
 from panecho_preprocessing.mjpeg_avi import MjpegFrames, find_mjpeg_frames
-from panecho_preprocessing.video import VideoFile, captured, in_memory
+from panecho_preprocessing.video import VideoFile, captured, in_memory, require_few_frames
 
 __all__ = ["open_video"]
 
@@ -36,11 +35,7 @@ class MjpegVideo:
     def __init__(self, data: memoryview, found: MjpegFrames, limits: Limits) -> None:
         self._data, self._found, self._limits = data, found, limits
         self.count = len(found.places)
-        if self.count > limits.max_video_frames:
-            raise VideoError(
-                VideoErrorCode.TOO_LARGE,
-                f"the video has more than {limits.max_video_frames} frames; send the part that shows the heart",
-            )
+        require_few_frames(self.count, limits.max_video_frames)
         self.seconds = np.arange(self.count) / found.rate
 
     def map(self, function: Callable[[Frame], T], indices: Sequence[int], _executor: Executor | None) -> Iterator[T]:

@@ -162,6 +162,15 @@ def _unreadable(codec: str, reason: str) -> VideoError:
     return VideoError(VideoErrorCode.UNSUPPORTED_CODEC, f"the video codec {name} is not read; convert to H.264 in MP4")
 
 
+def require_few_frames(count: int, limit: int) -> None:
+    """Raise VideoError, TOO_LARGE, for a video of more frames than the limit."""
+    if count > limit:
+        raise VideoError(
+            VideoErrorCode.TOO_LARGE,
+            f"the video has more than {limit} frames; send the part that shows the heart",
+        )
+
+
 def _count_packets(capture: cv2.VideoCapture, limit: int) -> tuple[int, NDArray[np.float64] | None]:
     """Count the frames that the file holds, without decoding them: containers announce frames they do not hold.
 
@@ -173,11 +182,7 @@ def _count_packets(capture: cv2.VideoCapture, limit: int) -> tuple[int, NDArray[
     times = []
     while capture.grab():
         times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-        if len(times) > limit:
-            raise VideoError(
-                VideoErrorCode.TOO_LARGE,
-                f"the video has more than {limit} frames; send the part that shows the heart",
-            )
+        require_few_frames(len(times), limit)
     return len(times), _seconds(np.array(times, dtype=np.float64), rate)
 
 

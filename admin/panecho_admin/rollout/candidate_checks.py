@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_client import ServerError, Task
-from panecho_client.triton import EMBEDDING_SIZE, FRAME_SIZE
+from panecho_client.triton import EMBEDDING_SIZE, FRAME_SIZE, is_ok
 
 Answer = Mapping[str, NDArray[Any]]
 
@@ -39,7 +39,7 @@ def check_study(answer: Answer, tasks: Sequence[Task], videos: int) -> None:
     """
     _require_shapes(answer, _study_shapes(tasks, videos))
     statuses = [status.decode(errors="replace") for status in answer["video_status"]]
-    if [status.partition(":")[0] for status in statuses] != ["ok"] * videos:
+    if len(statuses) != videos or not all(map(is_ok, statuses)):
         raise CheckError(f"video_status is {statuses} for generated cines.")
     _require_numbers(answer)
     _require_difference(answer, "embedding")

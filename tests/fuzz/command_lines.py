@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from panecho_client._commands.console import UNAVAILABLE
 from panecho_server import TritonServer
 from support.commands import Result, invoke
 
@@ -44,6 +45,8 @@ VALUES = (
     "\r\n",
     "x" * 5000,
 )
+
+STATUSES = (0, 1, 2, 3, UNAVAILABLE, 130)
 
 # What comes before the option: enough for the command to be run, with nothing there to be found.
 CLOSED = "127.0.0.1:9"
@@ -106,7 +109,7 @@ def fault(arguments: list[str]) -> Fault | None:
 
 
 def _judged(arguments: list[str], result: Result) -> Fault | None:
-    if result.exit_code not in (0, 1, 2, 3, 130) or "Traceback" in result.output:
+    if result.exit_code not in STATUSES or "Traceback" in result.output:
         return Fault(arguments, f"status {result.exit_code}: {result.output}")
     if result.exit_code and not result.output.strip():
         return Fault(arguments, f"status {result.exit_code} without a word")

@@ -112,4 +112,5 @@ class CandidateEvaluation:
 
 
 def _as_task(task: TaskDescription) -> Task:
-    return Task(**{field.name: getattr(task, field.name) for field in fields(Task)})
+    """Without the facts of a task that a server does not tell."""
+    return Task(**{field.name: getattr(task, field.name) for field in fields(Task) if hasattr(task, field.name)})

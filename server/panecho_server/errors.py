@@ -5,6 +5,7 @@ ServingError
 ├── PortError         a port is taken
 ├── RepositoryError   the model repository is missing or holds no exported model
 └── StartError        tritonserver stopped or did not become ready in time
+    └── CrashError    it was ended by a fault of its own, which another start may not meet
 """
 
 
@@ -26,3 +27,7 @@ class RepositoryError(ServingError):
 
 class StartError(ServingError):
     """``tritonserver`` stopped, or its models did not become ready in time."""
+
+
+class CrashError(StartError):
+    """``tritonserver`` crashed while starting."""

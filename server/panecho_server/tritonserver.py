@@ -2,16 +2,18 @@
 
 import json
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import IO, Literal, Self
 
 from panecho_server.backends import LIBRARIES, lay_out_backends, lay_out_python
 from panecho_server.command import ServerFolder, tritonserver_options
-from panecho_server.errors import StartError
+from panecho_server.errors import CrashError, StartError
 from panecho_server.front_door.process import FrontDoor
 from panecho_server.front_door.settings import Ports
 from panecho_server.http_api import HttpApi
@@ -27,6 +29,10 @@ from panecho_server.wheel import check_numpy, check_platform, find_libpython, fi
 POLL_SECONDS = 0.2
 RESTART_GRACE = 3.0
 """Seconds that a server is given to stop when something in it has died: Triton waits for what never answers."""
+
+START_ATTEMPTS = 3
+CRASHES = {-signal.SIGABRT, -signal.SIGBUS, -signal.SIGSEGV}
+"""How Triton 24.10 may end under load while its Python backend starts: ``boost::interprocess::lock_exception``."""
 
 LOG_LINES_SHOWN = 15
 FAULT = re.compile(r"E[01]|[Ee]rror|\S*tritonserver: ")
@@ -101,7 +107,7 @@ class TritonServer:
         return self._process.pid if self._process else None
 
     def start(self, on_progress: Callable[[list[str]], None] = lambda _waiting: None) -> Self:
-        """Start the server and wait until every model that it loads is ready.
+        """Start the server and wait until every model that it loads is ready; try again where ``tritonserver`` crashes.
 
         Args:
             on_progress: Called now and then with the names of the models that are not ready yet.
@@ -111,12 +117,20 @@ class TritonServer:
             StartError: The server stopped or took longer than ``ready_timeout``; nothing is left running.
         """
         try:
-            self._start()
-            self._wait_until_ready(on_progress)
-            self.shared_memory.hide()
+            for _ in range(START_ATTEMPTS - 1):
+                with suppress(CrashError):
+                    return self._start_once(on_progress)
+                self._stop_tritonserver(RESTART_GRACE)
+                self._log_mode = "ab"
+            return self._start_once(on_progress)
         except BaseException:
             self.stop()
             raise
+
+    def _start_once(self, on_progress: Callable[[list[str]], None]) -> Self:
+        self._start()
+        self._wait_until_ready(on_progress)
+        self.shared_memory.hide()
         return self
 
     def _start(self) -> None:
@@ -157,8 +171,11 @@ class TritonServer:
         deadline = time.monotonic() + self.settings.ready_timeout
         waiting = self._models
         while waiting:
-            if not self.is_running():
-                raise StartError(f"tritonserver stopped while starting.{self._log_excerpt()}")
+            if self._process is None or self._process.poll() is not None:
+                crashed = self._process is not None and self._process.returncode in CRASHES
+                raise (CrashError if crashed else StartError)(
+                    f"tritonserver stopped while starting.{self._log_excerpt()}"
+                )
             if time.monotonic() > deadline:
                 seconds = self.settings.ready_timeout
                 raise StartError(f"not ready after {seconds:.0f} s: {', '.join(waiting)}.{self._log_excerpt()}")

@@ -127,7 +127,7 @@ def test_headers_and_wrong_settings(server: TritonServer) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["", "http://"])
+@pytest.mark.parametrize("scheme", ["", pytest.param("http://", marks=pytest.mark.long)])
 def test_a_study_outlives_a_restart_of_the_server(
     scheme: str, restarting: ServerSettings, cine: Path, tmp_path: Path
 ) -> None:

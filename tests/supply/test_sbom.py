@@ -49,7 +49,7 @@ def component(sbom: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(found)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_of_this_project_and_names_its_packages(sbom: dict[str, Any]) -> None:
     assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.6")
     project = sbom["metadata"]["component"]
@@ -61,7 +61,7 @@ def test_it_is_of_this_project_and_names_its_packages(sbom: dict[str, Any]) -> N
     assert {"nvidia-pytriton", "pydicom", "imagecodecs", "tritonclient"} <= {e["name"] for e in sbom["components"]}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_model_is_named_by_its_hash_and_its_weights(sbom: dict[str, Any], repository: Path) -> None:
     model = component(sbom, "backbone")
     file = repository / "backbone/1/model.pt"
@@ -80,7 +80,7 @@ def test_the_model_is_named_by_its_hash_and_its_weights(sbom: dict[str, Any], re
     assert {"model:backbone", f"panecho-client=={version('panecho-client')}"} <= set(root["dependsOn"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_is_valid_and_holds_nothing_of_this_machine(sbom: dict[str, Any]) -> None:
     text = json.dumps(sbom)
     assert "file:///" not in text

@@ -194,7 +194,7 @@ def test_another_recipe_or_table_is_not_resumed(videos: Path, whole: Path, tmp_p
     assert "holds no run to resume" in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_are_one(videos: Path, tmp_path: Path) -> None:
     """EF is labelled for one process's videos alone, so that the other has no label of it in the first update."""
     lines = videos.read_text().splitlines()

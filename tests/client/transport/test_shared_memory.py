@@ -44,7 +44,7 @@ def test_an_error_leaves_nothing_either(server: TritonServer, cine: Path) -> Non
     assert regions() == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_restarted_server_is_told_again(restarting: ServerSettings, cine: Path) -> None:
     url = f"127.0.0.1:{restarting.grpc_port}"
     connection = Connection(url=url, shared_memory=True, retry=Retry(seconds=60))

@@ -114,7 +114,7 @@ def test_a_stopped_model_process_is_replaced_and_nothing_is_lost(served: Serve, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", STATUSES)
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_server_that_is_ended_is_started_again_and_nothing_is_lost(
     cold_repository: Path, tmp_path: Path, cine: Path, expected: float, number: signal.Signals
 ) -> None:

@@ -99,6 +99,8 @@ lint: types ## Check style, spelling, types, which package imports which, and th
 .PHONY: types
 types: setup ## Check types alone
 	$(BIN)/mypy admin benchmarks client export hatch_build.py load_tests model postprocessing preprocessing server training scripts deploy/docker/*.py tests
+	PYTHONPATH=tests $(BIN)/python -m support.doc_examples build/examples
+	$(BIN)/mypy build/examples
 	for model in model_repository/*/1/model.py; do $(BIN)/mypy "$$model" || exit 1; done
 
 .PHONY: format

@@ -126,8 +126,8 @@ def test_headers_and_wrong_settings(server: TritonServer) -> None:
         PanEcho(concurrency=0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["", pytest.param("http://", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("scheme", ["", "http://"])
 def test_a_study_outlives_a_restart_of_the_server(
     scheme: str, restarting: ServerSettings, cine: Path, tmp_path: Path
 ) -> None:

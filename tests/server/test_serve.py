@@ -23,7 +23,7 @@ STOP_TIMEOUT = 60
 
 @pytest.fixture
 def serve(cold_repository: Path, tmp_path: Path) -> Iterator[Serve]:
-    with running_serve(cold_repository, tmp_path, "--load=image_encoder", "--load=doubling") as running:
+    with running_serve(cold_repository, tmp_path, "--load=doubling") as running:
         yield running
 
 
@@ -34,7 +34,7 @@ def assert_all_gone(family: list[psutil.Process]) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_no_process(serve: Serve) -> None:
-    for model in ("panecho", "image_encoder", "doubling"):
+    for model in ("panecho", "doubling"):
         assert serve.http_get(f"/v2/models/{model}/ready") == 200
     family = serve.family()
     assert {"tritonserver", "triton_python_backend_stub"} <= serve.names()

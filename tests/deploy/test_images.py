@@ -1,0 +1,82 @@
+"""The images: built from the Dockerfile as it is, and run not as root on a read-only root, with their health check.
+
+``client`` is built whole on a base made of Debian's packages and a Python 3.12; ``server`` on a base with the wheel's
+tritonserver, whose backbone answers zeros. NVIDIA's own image is no part of this.
+"""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.images import TOOLS, Container, Store, make_python_base, make_triton_base, python_312, running
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not all(map(shutil.which, TOOLS)) or python_312() is None,
+        reason=f"needs root, a Python 3.12 with its shared library, and: apt-get install {' '.join(TOOLS)}",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    found = Store(tmp_path_factory.mktemp("store"))
+    python = python_312()
+    assert python is not None
+    make_python_base(found, python)
+    make_triton_base(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def client(store: Store) -> str:
+    return store.build("client")
+
+
+@pytest.fixture(scope="module")
+def server(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    image = store.build("server")
+    models = tmp_path_factory.mktemp("models")
+    shutil.copytree(ROOT / "model_repository", models / "repository")
+    with zipfile.ZipFile(models / "repository/backbone/1/model.pt", "w"):
+        pass  # what start.py takes for an exported model; the base's backbone reads none
+    for folder in (models.parent, models):
+        folder.chmod(0o755)
+    with running(store, image, mounts={"/models": models}) as container:
+        yield container
+
+
+def test_the_server_becomes_ready(store: Store, server: Container) -> None:
+    check = store.configuration("localhost/panecho-triton-server:test")["Healthcheck"]["Test"]
+    assert check == ["CMD", "/opt/panecho/healthcheck.py"]
+    assert server.wait_for(check[1:], 120) == "ready: preprocessing, backbone, postprocessing, panecho\n"
+    assert server.execute(*check[1:], "live").stdout == "ready: preprocessing, postprocessing\n"
+
+
+def test_the_server_may_do_nothing_but_serve(server: Container) -> None:
+    identity = server.execute("cat", "/proc/1/status").stdout
+    assert "Uid:\t1000\t1000\t1000\t1000" in identity
+    assert "CapEff:\t0000000000000000" in identity
+    assert "Read-only file system" in server.execute("touch", "/opt/panecho/new").stderr
+    assert "Read-only file system" in server.execute("touch", "/models/repository/new").stderr
+    assert server.execute("find", "/opt/panecho", "-writable", "-not", "-type", "l").stdout == ""
+
+
+def test_the_client_predicts_on_the_server(store: Store, server: Container, client: str, cine: Path) -> None:
+    server.wait_for(["/opt/panecho/healthcheck.py"], 120)
+    with running(store, client, "predict", "/study", mounts={"/study": cine}, beside=server) as container:
+        assert container.process.wait(timeout=120) == 0, container.log
+        assert "EF" in container.log
+
+
+def test_a_server_that_is_stopped_ends_in_order(server: Container) -> None:
+    server.wait_for(["/opt/panecho/healthcheck.py"], 120)
+    server.runc("kill", server.name, "TERM")
+    assert server.process.wait(timeout=60) == 0, server.log[-3000:]

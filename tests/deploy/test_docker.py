@@ -1,5 +1,6 @@
 """The images: what they are built from."""
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "deploy/docker"
-DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+DOCKERFILE = re.sub(r"@sha256:[0-9a-f]{64}", "", (DOCKER / "Dockerfile").read_text())
+"""Without the digests that Renovate pins."""
 VALIDATE = ROOT / "scripts/validate/dockerfiles"
 
 
@@ -186,13 +188,29 @@ def test_no_image_runs_as_root() -> None:
         assert re.findall(r"^USER (.*)$", final[image], re.MULTILINE) == ["1000:1000"], image
 
 
+def valid(schema: str, file: Path) -> bool:
+    """Tell whether a file fits a schema that check-jsonschema carries."""
+    check = Path(sys.executable).with_name("check-jsonschema")
+    command = [check, "--builtin-schema", f"vendor.{schema}", file]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_images_of_others_are_pinned_by_digest_by_renovate() -> None:
+    file = ROOT / ".github/renovate.json"
+    assert valid("renovate", file)
+    settings = json.loads(file.read_text())
+    assert "docker:pinDigests" in settings["extends"]
+    assert {"dockerfile", "docker-compose", "kubernetes"} <= set(settings["enabledManagers"])
+    (pattern,) = (text.strip("/") for text in settings["kubernetes"]["managerFilePatterns"])
+    for name in ("object-store/deployment.yaml", "auth-proxy/kustomization.yaml"):
+        path = f"deploy/kubernetes/components/{name}"
+        assert re.search(pattern, path)
+        assert re.search(r"image: \S+/\S+:\d", (ROOT / path).read_text())
+
+
 def test_what_is_published_is_scanned_and_signed_first() -> None:
     workflow = ROOT / ".github/workflows/publish.yml"
-    check = Path(sys.executable).with_name("check-jsonschema")
-    done = subprocess.run(
-        [check, "--builtin-schema", "vendor.github-workflows", workflow], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
+    assert valid("github-workflows", workflow)
 
     (job,) = yaml.safe_load(workflow.read_text())["jobs"].values()
     assert sorted(job["strategy"]["matrix"]["target"]) == ["client", "export", "server"]

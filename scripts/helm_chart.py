@@ -18,25 +18,32 @@ from kubernetes_objects import compose  # noqa: E402 - the path is set above
 from kubernetes_stack import KubernetesObject  # noqa: E402 - the path is set above
 
 CHART = ROOT / "deploy/helm/panecho"
-ADDED = {
+ADDED: dict[str, list[str]] = {
     "autoscale": ["autoscale"],
     "keda": ["keda"],
     "gateway": ["gateway"],
     "gateway-envoy": ["gateway", "gateway-envoy"],
+    "gateway-istio": ["gateway", "gateway-istio"],
+    "gateway-nginx": ["gateway", "gateway-nginx"],
     "monitoring": ["../monitoring"],
     "storage": ["storage"],
 }
 """Components that only add objects, by the chart's word for them."""
+SOURCES: dict[str, list[str]] = {
+    "claim": [],
+    "object-store": ["object-store"],
+    "object-store-identity": ["object-store", "object-store-identity"],
+}
+"""Where the models come from, by the chart's word for it."""
 
 
 def stacks() -> dict[str, list[str]]:
     """Return the components of every choice that changes the pod."""
     found = {}
     for hardware, source, proxy, kserve in itertools.product(
-        ("cpu", "gpu"), ("claim", "object-store"), ([], ["auth-proxy"]), ([], ["kserve"])
+        ("cpu", "gpu"), SOURCES, ([], ["auth-proxy"]), ([], ["kserve"])
     ):
-        store = [source] if source == "object-store" else []
-        found["-".join([hardware, source, *proxy, *kserve])] = [hardware, *store, *proxy, *kserve]
+        found["-".join([hardware, source, *proxy, *kserve])] = [hardware, *SOURCES[source], *proxy, *kserve]
     return found
 
 

@@ -45,6 +45,8 @@ CLIENT = Peer("a client here", CALLER)
 FAR_CLIENT = Peer("a client in a labelled namespace", CALLER, "research", CALLER)
 PROMETHEUS = Peer("Prometheus", {"app.kubernetes.io/name": "prometheus"}, "monitoring")
 GATEWAY = Peer("the gateway", {}, "envoy-gateway-system")
+GATEWAY_HERE = Peer("the gateway in this namespace", {"gateway.networking.k8s.io/gateway-name": "panecho"})
+"""Where Istio and NGINX Gateway Fabric run the pods of a Gateway."""
 RESOLVER = Peer("DNS", {"k8s-app": "kube-dns"}, "kube-system")
 STORE = Peer("an object store outside", address="93.184.216.34")
 PRIVATE_STORE = Peer("MinIO in the cluster", {"app": "minio"}, "minio")
@@ -87,7 +89,8 @@ def _expected(stack: Stack) -> set[tuple[str, str, int]]:
     if "panecho-archive-to-servers" in names:
         expected.add((PREDICT.name, SERVER.name, calls[-1]))
     if "panecho-from-gateway" in names:
-        expected.add((GATEWAY.name, SERVER.name, GRPC))
+        here = any(item["spec"]["gatewayClassName"] in ("istio", "nginx") for item in stack.of_kind("Gateway"))
+        expected.add(((GATEWAY_HERE if here else GATEWAY).name, SERVER.name, GRPC))
     if "panecho-to-object-store" in names:
         expected.add((SERVER.name, STORE.name, HTTPS))
     if "panecho-to-object-store-in-cluster" in names:
@@ -97,7 +100,7 @@ def _expected(stack: Stack) -> set[tuple[str, str, int]]:
 
 def _questions() -> Iterator[tuple[Peer, Peer, int]]:
     for port in (HTTP, GRPC, METRICS, PROXY):
-        for source in (CLIENT, FAR_CLIENT, PREDICT, INDEX, PROMETHEUS, GATEWAY, *STRANGERS):
+        for source in (CLIENT, FAR_CLIENT, PREDICT, INDEX, PROMETHEUS, GATEWAY, GATEWAY_HERE, *STRANGERS):
             yield source, SERVER, port
     for source in (CLIENT, *STRANGERS):
         yield from ((source, target, HTTP) for target in (PREDICT, INDEX))

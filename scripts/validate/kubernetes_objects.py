@@ -33,15 +33,24 @@ SERVERS = FOLDER / "overlays/gpu"
 """What a component is rendered with: alone it is not a kustomization."""
 HARDWARE = (FOLDER / "components/cpu", FOLDER / "components/gpu")
 """Components that are rendered with the base."""
-FIRST = {"gateway-envoy": "gateway", "object-store-in-cluster": "object-store"}
-"""Components that change another one, which comes before."""
+FIRST = {
+    "archive-behind-proxy": "auth-proxy",
+    "gateway-envoy": "gateway",
+    "gateway-istio": "gateway",
+    "gateway-nginx": "gateway",
+    "object-store-identity": "object-store",
+    "object-store-in-cluster": "object-store",
+}
+"""Components that need another one, which comes before."""
+PARTS = ("jobs", "pod")
+"""Folders of components that are only parts of others."""
 BASE = FOLDER / "base"
 STORAGE = FOLDER / "storage"
 
 
 def kustomizations(root: Path) -> list[Path]:
     """Return the folders that hold a kustomization, sorted."""
-    return sorted(path.parent for path in (root / FOLDER).rglob("kustomization.yaml") if path.parent.name != "pod")
+    return sorted(path.parent for path in (root / FOLDER).rglob("kustomization.yaml") if path.parent.name not in PARTS)
 
 
 def render(folder: Path, root: Path) -> list[KubernetesObject]:

@@ -10,8 +10,9 @@ from kubernetes_stack import KubernetesObject, Stack, Workload, selects
 BY_HAND = {
     ("Secret", "panecho-object-store"): {"curl.conf"},
     ("Secret", "panecho-proxy"): {"tls.crt", "tls.key", "tokens.map"},
-    ("Secret", "panecho-tls"): {"tls.crt", "tls.key"},
-    ("Secret", "panecho-callers"): set(),
+    ("Secret", "panecho-tls"): {"tls.crt", "tls.key", "ca.crt"},
+    ("Secret", "panecho-callers"): {"auth"},
+    ("Secret", "panecho-archive-caller"): {"token", "ca.crt"},
     ("PersistentVolumeClaim", "panecho-archive"): set(),
     ("ServiceAccount", "default"): set(),
 }
@@ -121,12 +122,22 @@ def _of_arguments(workload: Workload, stack: Stack) -> Iterator[str]:
         for argument in container.get("args", ()):
             if not argument.startswith("--url="):
                 continue
-            host, _, port = argument.removeprefix("--url=").removeprefix("dns:///").partition(":")
+            url = _filled(argument.removeprefix("--url="), container, stack)
+            host, _, port = url.removeprefix("dns:///").partition(":")
             service = stack.find("Service", host.split(".")[0])
             if service is None:
                 yield f"{argument}: there is no Service {host}"
             elif int(port) not in [known["port"] for known in service["spec"]["ports"]]:
                 yield f"{argument}: the Service {host} has no port {port}"
+
+
+def _filled(text: str, container: dict[str, Any], stack: Stack) -> str:
+    """Return an argument with its variables' values, of those that come from ConfigMaps."""
+    for entry in container.get("env", ()):
+        reference = entry.get("valueFrom", {}).get("configMapKeyRef")
+        if reference and (item := stack.find("ConfigMap", reference["name"])):
+            text = text.replace(f"$({entry['name']})", item["data"].get(reference["key"], ""))
+    return text
 
 
 def _service(item: KubernetesObject, stack: Stack) -> Iterator[str]:
@@ -188,6 +199,8 @@ def _route(item: KubernetesObject, stack: Stack) -> Iterator[str]:
         elif not set(item["spec"]["hostnames"]) <= {listener.get("hostname") for listener in listeners.values()}:
             yield f"no listener of Gateway {parent['name']} has the host name {', '.join(item['spec']['hostnames'])}"
     for rule in item["spec"]["rules"]:
+        for reference in (entry["extensionRef"] for entry in rule.get("filters", ()) if "extensionRef" in entry):
+            yield from _missing(stack, reference["kind"], reference["name"])
         for backend in rule["backendRefs"]:
             service = stack.find("Service", backend["name"])
             if service is None:
@@ -210,7 +223,12 @@ def _gateway_policy(item: KubernetesObject, stack: Stack) -> Iterator[str]:
         yield from _missing(stack, "Secret", reference["name"])
 
 
+def _authentication(item: KubernetesObject, stack: Stack) -> Iterator[str]:
+    yield from _missing(stack, "Secret", item["spec"]["basic"]["secretRef"]["name"], ["auth"])
+
+
 CHECKS = {
+    "AuthenticationFilter": _authentication,
     "BackendTrafficPolicy": _gateway_policy,
     "ClientTrafficPolicy": _gateway_policy,
     "GRPCRoute": _route,

@@ -56,9 +56,11 @@ def by_name(items: list[KubernetesObject]) -> dict[tuple[str, str], KubernetesOb
             ["gpu", "object-store", "gateway", "gateway-envoy"],
             {"models": {"source": "object-store", "sha256": SHA256}, "access": "gateway-envoy"},
         ),
+        (["gpu", "storage", "gateway", "gateway-istio"], {"access": "gateway-istio"}),
+        (["gpu", "storage", "gateway", "gateway-nginx"], {"access": "gateway-nginx"}),
         (
-            ["cpu", "object-store", "kserve"],
-            {"hardware": "cpu", "models": {"source": "object-store", "sha256": SHA256}, "scaling": "kserve"},
+            ["cpu", "object-store", "object-store-identity", "kserve"],
+            {"hardware": "cpu", "models": {"source": "object-store-identity", "sha256": SHA256}, "scaling": "kserve"},
         ),
     ],
 )
@@ -93,6 +95,13 @@ def test_values_arrive(chart: Path) -> None:
     assert items["GRPCRoute", "panecho"]["spec"]["hostnames"] == ["echo.test"]
 
 
+def test_the_alerts_link_to_ones_own_page(chart: Path) -> None:
+    own = "https://docs.test/monitoring.html"
+    rules = by_name(rendered(chart, monitoring=True, runbooks=own))["PrometheusRule", "panecho"]
+    alerts = [rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+    assert {alert["annotations"]["runbook_url"].partition("#")[0] for alert in alerts} == {own}
+
+
 def test_a_claim_of_ones_own(chart: Path) -> None:
     items = by_name(rendered(chart, models={"existingClaim": "mine"}))
     assert ("PersistentVolumeClaim", "panecho-model-repository") not in items
@@ -107,7 +116,9 @@ def test_a_claim_of_ones_own(chart: Path) -> None:
         ({"scaling": "kserve", "access": "gateway"}, "/access"),
         ({"scaling": "keda", "replicas": 2}, "/scaling"),
         ({"models": {"source": "object-store"}}, "/models/sha256"),
+        ({"models": {"source": "object-store-identity"}}, "/models/sha256"),
         ({"registries": "x"}, "registries"),
+        ({"runbooks": "https://docs.test/"}, "/monitoring"),
     ],
 )
 def test_values_that_do_not_fit_are_refused(chart: Path, values: dict[str, Any], said: str) -> None:

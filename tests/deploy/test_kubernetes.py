@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from kubernetes_objects import kustomizations, name_of, problem, render
+from kubernetes_objects import kustomizations, name_of, problem
 from kubernetes_stack import KubernetesObject
+
+from support.manifests import rendered_objects
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy/kubernetes"
@@ -23,7 +25,7 @@ Fault: TypeAlias = Callable[[KubernetesObject], Any]
 @pytest.fixture(scope="module")
 def objects() -> dict[str, KubernetesObject]:
     """An object of each kind."""
-    return {item["kind"]: item for folder in kustomizations(ROOT) for item in render(folder, ROOT)}
+    return {item["kind"]: item for items in rendered_objects().values() for item in items}
 
 
 @pytest.mark.long  # `make validate-deploy` runs the same
@@ -64,6 +66,10 @@ def unknown_field(*path: str | int) -> Fault:
 
 POD = ("spec", "template", "spec")
 FAULTS: dict[str, tuple[tuple[Fault, str], ...]] = {
+    "AuthenticationFilter": (
+        (wrong_type("spec", "basic", "realm"), "spec.basic.realm: [5]"),
+        (unknown_field("spec", "basic"), "spec.basic: "),
+    ),
     "BackendTrafficPolicy": (
         (wrong_type("spec", "timeout", "http", "requestTimeout"), "spec.timeout.http.requestTimeout: [5]"),
         (unknown_field("spec", "timeout", "http"), "spec.timeout.http: "),
@@ -131,6 +137,14 @@ FAULTS: dict[str, tuple[tuple[Fault, str], ...]] = {
     "SecurityPolicy": (
         (wrong_type("spec", "apiKeyAuth", "credentialRefs", 0, "name"), "spec.apiKeyAuth.credentialRefs[0].name: [5]"),
         (unknown_field("spec", "apiKeyAuth"), "spec.apiKeyAuth: "),
+    ),
+    "SnippetsFilter": (
+        (wrong_type("spec", "snippets", 0, "value"), "spec.snippets[0].value: [5]"),
+        (unknown_field("spec", "snippets", 0), "spec.snippets[0]: "),
+    ),
+    "ServiceAccount": (
+        (wrong_type("automountServiceAccountToken"), "automountServiceAccountToken: [5]"),
+        (unknown_field(), "'nonsense' was unexpected"),
     ),
     "Service": (
         (wrong_type("spec", "ports", 0, "port"), "spec.ports[0].port: [5]"),

@@ -9,8 +9,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import trustme
 import yaml
-from kubernetes_objects import kustomizations, render
+from kubernetes_references import BY_HAND
+
+from support.manifests import rendered_objects
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/operate/kubernetes.md").read_text()
@@ -65,7 +68,7 @@ def test_jobs_and_loader_have_images_of_the_registry(checkout: Path) -> None:
 
 
 def test_what_is_named_is_there() -> None:
-    items = [item for folder in kustomizations(ROOT) for item in render(folder, ROOT)]
+    items = [item for items in rendered_objects().values() for item in items]
     names = {f"{item['kind'].lower()}/{item['metadata']['name']}" for item in items}
     named = set(re.findall(r"\b((?:deployment|job|service|pod)/panecho[\w-]*)", TEXT))
     assert named == {
@@ -99,3 +102,55 @@ def test_paths_are_there() -> None:
 def test_images_are_targets_of_the_dockerfile() -> None:
     targets = set(re.findall(r"^FROM .* AS (\w+)", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE))
     assert set(re.findall(r"--target (\w+)", TEXT)) == {"server", "export", "client"} <= targets
+
+
+KUBECTL = """#!/bin/sh
+# Runs kubectl without a cluster, and notes what it was given and what it says.
+case $1 in kustomize) exec {kubectl} "$@" ;; esac
+said=$({kubectl} --server=http://127.0.0.1:1 --request-timeout=1s "$@" 2>&1 >/dev/null)
+printf '%s\\t%s\\n' "$*" "$(printf '%s' "$said" | tr '\\n' ' ')" >> {log}
+"""
+REFUSED = re.compile(
+    r"connection to the server 127\.0\.0\.1:1 was refused|dial tcp 127\.0\.0\.1:1: connect: connection refused"
+)
+
+
+@pytest.mark.long
+def test_kubectl_understands_every_command(checkout: Path) -> None:
+    """Without a cluster each ends at the connection: what is wrong with options and files, kubectl says before."""
+    tools, log = checkout / "tools", checkout / "log"
+    tools.mkdir()
+    stubs = {"kubectl": KUBECTL.format(kubectl=Path(sys.executable).with_name("kubectl"), log=log)}
+    stubs |= dict.fromkeys(("docker", "helm", "panecho", "make", "tar"), "#!/bin/sh\nexit 0\n")
+    for name, text in stubs.items():
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    for name in ("tokens.map", "ca.crt", "curl.conf", "repository.tar"):
+        (checkout / name).write_text("x")
+    certificate = trustme.CA().issue_cert("panecho.example.org")
+    certificate.cert_chain_pems[0].write_to_path(checkout / "tls.crt")
+    certificate.private_key_pem.write_to_path(checkout / "tls.key")
+    environment = {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "REGISTRY": "registry.test",
+        "HARDWARE": "gpu",
+        "TOKEN": "x",
+    }
+    script = "\n".join(BLOCKS).replace("rm curl.conf", ":").replace("kill %1", ":")
+    subprocess.run(["/bin/sh", "-c", script], cwd=checkout, env=environment, capture_output=True, check=False)
+    done = [line.split("\t") for line in log.read_text().splitlines()]
+    assert len(done) > 30
+    wrong = [(command, said) for command, said in done if not REFUSED.search(said)]
+    assert wrong == []
+
+
+def test_secrets_are_made_with_the_keys_that_pods_read() -> None:
+    heads = [path.read_text() for path in (ROOT / "deploy/kubernetes/components").glob("*/kustomization.yaml")]
+    made: dict[str, set[str]] = {}
+    for name, rest in re.findall(r"create secret (?:generic|tls) (panecho-[\w-]+)(.*)", "\n".join([TEXT, *heads])):
+        made.setdefault(name, set()).update(re.findall(r"--from-(?:file|literal)=([\w.]+)", rest))
+        if "--cert=" in rest:
+            made[name] |= {"tls.crt", "tls.key"}
+    read = {name: keys for (kind, name), keys in BY_HAND.items() if kind == "Secret"}
+    assert made.keys() == read.keys()
+    assert all(keys <= made[name] for name, keys in read.items())

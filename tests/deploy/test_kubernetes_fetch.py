@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from support.cloud import BEARER, IDENTITY, KEY, ROLE, SECRET, SESSION, Cloud, running_cloud
+
 SCRIPT = Path(__file__).parents[2] / "deploy/kubernetes/components/object-store/fetch.sh"
 
 Fetch = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,7 +28,7 @@ def store(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder.mkdir()
     handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.02])
         thread.start()
         yield folder, f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -119,3 +121,70 @@ def test_no_digest(fetch: Fetch, digest: str) -> None:
     finished = fetch(digest)
     assert finished.returncode == 1
     assert f"SHA256 is '{digest}', not the 64 hexadecimal digits" in finished.stderr
+
+
+AWS = f"""
+data = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=panecho"
+data-urlencode = "RoleArn={ROLE}"
+"""
+GOOGLE = """
+data = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange"
+data = "requested_token_type=urn:ietf:params:oauth:token-type:access_token"
+data = "subject_token_type=urn:ietf:params:oauth:token-type:jwt"
+data-urlencode = "scope=https://www.googleapis.com/auth/devstorage.read_only"
+data-urlencode = "audience=//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/k"
+"""
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    (tmp_path / "bucket").mkdir()
+    with running_cloud(tmp_path / "bucket") as running:
+        yield running
+
+
+@pytest.fixture
+def fetch_by_identity(cloud: Cloud, path: str, tmp_path: Path) -> Fetch:
+    """Run the script with the pod's identity instead of keys, at a token service and a store."""
+    digest = write_tar(cloud.folder / "repository.tar", ["panecho/config.pbtxt"])
+    (tmp_path / "models").mkdir()
+
+    def run(service: str, store: str, identity: str = IDENTITY) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "token").write_text(identity)
+        asked, field = (AWS, "WebIdentityToken") if service == "aws" else (GOOGLE, "subject_token")
+        answering = f'url = "{cloud.url}/{service}"\nnoproxy = "*"{asked}'
+        (tmp_path / "identity.conf").write_text(f'{answering}data-urlencode = "{field}@{tmp_path}/token"\n')
+        signing = 'aws-sigv4 = "aws:amz:eu-central-1:s3"\n' if store == "s3" else ""
+        (tmp_path / "curl.conf").write_text(f'url = "{cloud.url}/{store}/repository.tar"\nnoproxy = "*"\n{signing}')
+        environment = {"PATH": path, "SHA256": digest, "CURL_CONFIG": f"{tmp_path}/curl.conf"}
+        environment["MODELS"] = f"{tmp_path}/models"
+        shell = str(shutil.which("sh", path=path))
+        return subprocess.run([shell, SCRIPT], env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    return run
+
+
+@pytest.mark.parametrize(("service", "store"), [("aws", "s3"), ("oauth", "gcs")])
+def test_the_pods_identity_opens_the_store(
+    fetch_by_identity: Fetch, cloud: Cloud, tmp_path: Path, service: str, store: str
+) -> None:
+    finished = fetch_by_identity(service, store)
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "models/repository/panecho/config.pbtxt").is_file()
+    assert cloud.refused == []
+    assert not any(secret in finished.stdout + finished.stderr for secret in (KEY, SECRET, SESSION, BEARER, IDENTITY))
+
+
+def test_an_identity_that_the_service_refuses(fetch_by_identity: Fetch, tmp_path: Path) -> None:
+    finished = fetch_by_identity("aws", "s3", "another")
+    assert finished.returncode == 1
+    said = "the token service of identity.conf gave no credentials: <ErrorResponse><Error><Code>AccessDenied"
+    assert said in finished.stderr
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_credentials_of_another_kind_do_not_open_the_store(fetch_by_identity: Fetch, cloud: Cloud) -> None:
+    finished = fetch_by_identity("oauth", "s3")
+    assert finished.returncode == 1
+    assert "fetch: curl failed" in finished.stderr
+    assert cloud.refused == ["/s3/repository.tar"]

@@ -81,6 +81,27 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "components/gateway",
         "has the host name echo.example.org",
     ),
+    "a filter that is not there": (
+        "components/gateway-nginx/kustomization.yaml",
+        "kind: SnippetsFilter, name: panecho",
+        "kind: SnippetsFilter, name: triton",
+        "components/gateway-nginx",
+        "there is no SnippetsFilter triton",
+    ),
+    "passwords that nobody makes": (
+        "components/gateway-nginx/filters.yaml",
+        "name: panecho-callers",
+        "name: panecho-passwords",
+        "components/gateway-nginx",
+        "there is no Secret panecho-passwords",
+    ),
+    "another gateway is let in": (
+        "components/gateway-istio/kustomization.yaml",
+        "gateway-name: panecho",
+        "gateway-name: other",
+        "components/gateway-istio",
+        "the gateway in this namespace does not reach a server",
+    ),
     "a certificate that nobody makes": (
         "components/gateway/gateway.yaml",
         "name: panecho-tls",
@@ -94,6 +115,13 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "enableServiceLinks: false\n      serviceAccountName: triton",
         GPU,
         "there is no ServiceAccount triton",
+    ),
+    "an identity that nobody makes": (
+        "components/object-store-identity/deployment.yaml",
+        "serviceAccountName: panecho-models",
+        "serviceAccountName: panecho-model",
+        "components/object-store-identity",
+        "there is no ServiceAccount panecho-model",
     ),
     "an autoscaler of nothing": (
         "components/autoscale/horizontal-pod-autoscaler.yaml",
@@ -200,7 +228,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "a server does not reach DNS",
     ),
     "the archive does not reach the servers": (
-        "components/archive/network-policy.yaml",
+        "components/archive/jobs/network-policy.yaml",
         "port: 8001",
         "port: 8000",
         "overlays/archive",
@@ -228,7 +256,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "it needs ReadWriteMany",
     ),
     "one pod alone may write results": (
-        "components/archive/results.yaml",
+        "components/archive/jobs/results.yaml",
         "ReadWriteMany",
         "ReadWriteOnce",
         "overlays/archive",
@@ -278,18 +306,25 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "an option of another type": ("base/deployment.yaml", "age=300000", "age=5m", GPU, "'5m' is no whole number"),
     "an option that our command lacks": (
-        "components/archive/predict.yaml",
+        "components/archive/jobs/predict.yaml",
         "- --resume",
         "- --resum",
         "overlays/archive",
         "has no option --resum",
     ),
     "a Service that a Job calls is not there": (
-        "components/archive/predict.yaml",
+        "base/address.yaml",
         "panecho-headless:8001",
         "panecho-grpc:8001",
         "overlays/archive",
         "there is no Service panecho-grpc",
+    ),
+    "a Job that calls past the proxy": (
+        "components/archive-behind-proxy/kustomization.yaml",
+        "key: url-behind-proxy",
+        "key: url-without-proxy",
+        "components/archive-behind-proxy",
+        "ConfigMap panecho-address has no key url-without-proxy",
     ),
     "a variable that the image lacks": (
         "components/gpu/deployment.yaml",
@@ -355,7 +390,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "the node's is taken",
     ),
     "a failure policy of another container": (
-        "components/archive/predict.yaml",
+        "components/archive/jobs/predict.yaml",
         "containerName: panecho,",
         "containerName: client,",
         "overlays/archive",
@@ -376,19 +411,12 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
 
 BY_DEFAULT = {
     "a Service selects nothing",
-    "a claim that is not there",
-    "a key that a ConfigMap lacks",
-    "a route to a listener that is not there",
-    "a metric that nobody makes",
-    "a disruption budget that blocks every drain",
     "clients are let in from everywhere",
-    "servers find no address",
     "one pod alone may mount the models",
-    "a limit below the request",
     "an option that Triton lacks",
     "pods may run as root",
 }
-"""One of each kind; each takes half a second, so the rest runs with `make test-long`."""
+"""One for each file of checks; each takes half a second, so the rest runs with `make test-long`."""
 
 
 @pytest.fixture

@@ -12,12 +12,14 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from kubernetes_objects import compose
 from tritonclient.grpc import service_pb2
 
 from panecho_client import ClipOptions, Connection, PanEcho, RequestError, Retry, ServerBusyError
 from panecho_server import TritonServer
 from support.proxy import TOKENS, Proxy, running_proxy, write_tokens
 
+ROOT = Path(__file__).parents[2]
 PANECHO = Path(sys.executable).with_name("panecho")
 QUICK = ClipOptions(num_clips=1, clip_length=2)
 SCHEMES = ("", "https://")
@@ -282,3 +284,31 @@ def test_too_many_requests_are_told_to_come_back(server: TritonServer, cine: Pat
             study = panecho.predict_study(cine, clip_options=QUICK, tasks=["EF"], batching="per-video")
     assert study.videos[0].ok
     assert '"status": 429' in proxy.calls
+
+
+def test_the_job_of_an_archive_gets_through_the_proxy(proxy: Proxy, cine: Path, tmp_path: Path) -> None:
+    """Runs the arguments of the component archive-behind-proxy, with the values that a cluster puts in."""
+    (job,) = (
+        item
+        for item in compose(["archive-behind-proxy", "auth-proxy", "cpu"], ROOT)
+        if item["metadata"]["name"] == "panecho-predict"
+    )
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    subprocess.run([PANECHO, "index", cine, f"--output={tmp_path}/index.csv"], check=True)
+    values = {
+        "$(URL)": f"dns:///{proxy.url('')}",
+        "$(TOKEN)": TOKENS["radiology"],
+        "$(JOB_COMPLETION_INDEX)": "0",
+        "$(SHARDS)": "1",
+        "/run/caller/ca.crt": str(proxy.certificates),
+        "/results": str(tmp_path),
+    }
+    arguments = "\n".join(container["args"])
+    for name, value in values.items():
+        assert name in arguments
+        arguments = arguments.replace(name, value)
+    command = [PANECHO, *arguments.split("\n"), "--num-clips=1", "--clip-length=2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "shards/0/predictions.csv").is_file()
+    assert TOKENS["radiology"] not in done.stdout + done.stderr

@@ -102,10 +102,28 @@ def running_container(repository: Path, folder: Path) -> Iterator[Container]:
             running.process.wait()
 
 
+LEFT = Path("/dev/shm", f"{SharedMemory(socket.gethostname()).prefix}python_left")  # noqa: S108 - as Triton's Python backend leaves it
+OTHERS = Path("/dev/shm", "triton_panecho_another_python_left")  # noqa: S108 - of a server with another host name
+
+
 @pytest.fixture(scope="module")
 def container(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    with running_container(cold_repository, tmp_path_factory.mktemp("container")) as running:
-        yield running
+    """One that follows a container that was killed, and left memory behind."""
+    for region in (LEFT, OTHERS):
+        region.write_bytes(bytes(1000))
+    try:
+        with running_container(cold_repository, tmp_path_factory.mktemp("container")) as running:
+            yield running
+    finally:
+        OTHERS.unlink()
+        SharedMemory(socket.gethostname()).remove()
+
+
+def test_a_killed_container_leaves_no_memory_to_the_next(container: Container) -> None:
+    assert not LEFT.exists()
+    assert OTHERS.exists()
+    assert list(SharedMemory(socket.gethostname()).regions())  # Triton uses this name
+    assert container.health().returncode == 0
 
 
 def test_every_model_is_asked_by_the_health_check(container: Container) -> None:
@@ -237,25 +255,8 @@ def test_closed_apis_ask_for_the_key_over_grpc(container: Container) -> None:
     client.close()
 
 
-def test_sigterm_reaches_the_server_which_ends_in_order(cold_repository: Path, tmp_path: Path) -> None:
-    with running_container(cold_repository, tmp_path) as container:
-        container.process.terminate()
+def test_sigterm_reaches_the_server_which_ends_in_order(container: Container) -> None:
+    """Comes last: the container is gone afterwards."""
+    container.process.terminate()
 
-        assert container.process.wait(60) == 0
-
-
-def test_a_killed_container_leaves_no_memory_to_the_next(cold_repository: Path, tmp_path: Path) -> None:
-    prefix = SharedMemory(socket.gethostname()).prefix
-    left = Path("/dev/shm", f"{prefix}python_left")  # noqa: S108 - as Triton's Python backend leaves it
-    others = Path("/dev/shm", "triton_panecho_another_python_left")  # noqa: S108 - of a server with another host name
-    for region in (left, others):
-        region.write_bytes(bytes(1000))
-    try:
-        with running_container(cold_repository, tmp_path) as container:
-            assert not left.exists()
-            assert others.exists()
-            assert list(SharedMemory(socket.gethostname()).regions())  # Triton uses this name
-            assert container.health().returncode == 0
-    finally:
-        others.unlink()
-        SharedMemory(socket.gethostname()).remove()  # of the server that was killed at the end
+    assert container.process.wait(60) == 0

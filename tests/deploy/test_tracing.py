@@ -16,7 +16,7 @@ from support.monitoring import identifiers
 from support.serve import running_server
 from support.wire import QUICK, study_inputs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long  # a server of its own, for what Triton itself does
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"

@@ -191,7 +191,7 @@ def test_no_image_runs_as_root() -> None:
 def valid(schema: str, file: Path) -> bool:
     """Tell whether a file fits a schema that check-jsonschema carries."""
     check = Path(sys.executable).with_name("check-jsonschema")
-    command = [check, "--builtin-schema", f"vendor.{schema}", file]
+    command = [str(check), "--builtin-schema", f"vendor.{schema}", str(file)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

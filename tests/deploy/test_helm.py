@@ -1,6 +1,7 @@
 """The Helm chart renders what kustomize renders, and refuses values that do not fit each other."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -93,6 +94,16 @@ def test_values_arrive(chart: Path) -> None:
     assert (claim["storageClassName"], claim["resources"]["requests"]["storage"]) == ("efs", "8Gi")
     assert items["Gateway", "panecho"]["spec"]["gatewayClassName"] == "istio"
     assert items["GRPCRoute", "panecho"]["spec"]["hostnames"] == ["echo.test"]
+
+
+def test_the_guides_command_renders(chart: Path) -> None:
+    guide = (ROOT / "docs/operate/kubernetes.md").read_text()
+    (values,) = re.findall(r"^helm upgrade .*panecho .*\\\n +--set (.*)$", guide, re.MULTILINE)
+    given = values.replace("$REGISTRY", "registry.test").replace("$HARDWARE", "cpu")
+    command = [str(HELM), "template", "panecho", str(chart), "--namespace", "panecho", "--set", given]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "registry.test/panecho-triton-server:" in done.stdout
 
 
 def test_the_alerts_link_to_ones_own_page(chart: Path) -> None:

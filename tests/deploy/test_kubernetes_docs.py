@@ -67,6 +67,23 @@ def test_jobs_and_loader_have_images_of_the_registry(checkout: Path) -> None:
         assert images == [f"registry.test/heart/panecho-triton-client:{VERSION}"] * count
 
 
+def test_patches_fit(checkout: Path) -> None:
+    patches = re.findall(r"^```yaml\n(patches:\n.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    site = checkout / "deploy/kubernetes/site"
+    site.mkdir()
+    components = ["gpu", "object-store", "object-store-identity"]
+    head = {"resources": ["../base"], "components": [f"../components/{name}" for name in components]}
+    whole = head | {"patches": [patch for text in patches for patch in yaml.safe_load(text)["patches"]]}
+    (site / "kustomization.yaml").write_text(yaml.safe_dump(whole))
+    items = list(yaml.safe_load_all(run("kubectl kustomize deploy/kubernetes/site", checkout)))
+    found = {(item["kind"], item["metadata"]["name"]): item["spec"] for item in items if "spec" in item}
+    (rule,) = found["NetworkPolicy", "panecho-to-object-store"]["egress"]
+    assert rule["to"] == [{"ipBlock": {"cidr": "10.20.30.0/28"}}]
+    volumes = {volume["name"]: volume for volume in found["Deployment", "panecho"]["template"]["spec"]["volumes"]}
+    (source,) = volumes["identity"]["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "api://AzureADTokenExchange"
+
+
 def test_what_is_named_is_there() -> None:
     items = [item for items in rendered_objects().values() for item in items]
     names = {f"{item['kind'].lower()}/{item['metadata']['name']}" for item in items}

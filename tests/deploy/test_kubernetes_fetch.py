@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from support.cloud import BEARER, IDENTITY, KEY, ROLE, SECRET, SESSION, Cloud, running_cloud
+from support.cloud import BEARER, IDENTITY, KEY, SECRET, SESSION, Cloud, running_cloud
 
-SCRIPT = Path(__file__).parents[2] / "deploy/kubernetes/components/object-store/fetch.sh"
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "deploy/kubernetes/components/object-store/fetch.sh"
 
 Fetch = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -123,17 +125,9 @@ def test_no_digest(fetch: Fetch, digest: str) -> None:
     assert f"SHA256 is '{digest}', not the 64 hexadecimal digits" in finished.stderr
 
 
-AWS = f"""
-data = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=panecho"
-data-urlencode = "RoleArn={ROLE}"
-"""
-GOOGLE = """
-data = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange"
-data = "requested_token_type=urn:ietf:params:oauth:token-type:access_token"
-data = "subject_token_type=urn:ietf:params:oauth:token-type:jwt"
-data-urlencode = "scope=https://www.googleapis.com/auth/devstorage.read_only"
-data-urlencode = "audience=//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/k"
-"""
+GUIDE = (ROOT / "docs/operate/kubernetes.md").read_text()
+AWS, GOOGLE = re.findall(r"^```text\n(url = [^`]*/run/identity/token\"\n)```", GUIDE, re.MULTILINE)
+"""What the guide has for identity.conf."""
 
 
 @pytest.fixture
@@ -151,9 +145,9 @@ def fetch_by_identity(cloud: Cloud, path: str, tmp_path: Path) -> Fetch:
 
     def run(service: str, store: str, identity: str = IDENTITY) -> subprocess.CompletedProcess[str]:
         (tmp_path / "token").write_text(identity)
-        asked, field = (AWS, "WebIdentityToken") if service == "aws" else (GOOGLE, "subject_token")
-        answering = f'url = "{cloud.url}/{service}"\nnoproxy = "*"{asked}'
-        (tmp_path / "identity.conf").write_text(f'{answering}data-urlencode = "{field}@{tmp_path}/token"\n')
+        asked = (AWS if service == "aws" else GOOGLE).replace("/run/identity/token", f"{tmp_path}/token")
+        asked = re.sub(r'url = ".*"', f'url = "{cloud.url}/{service}"\nnoproxy = "*"', asked, count=1)
+        (tmp_path / "identity.conf").write_text(asked)
         signing = 'aws-sigv4 = "aws:amz:eu-central-1:s3"\n' if store == "s3" else ""
         (tmp_path / "curl.conf").write_text(f'url = "{cloud.url}/{store}/repository.tar"\nnoproxy = "*"\n{signing}')
         environment = {"PATH": path, "SHA256": digest, "CURL_CONFIG": f"{tmp_path}/curl.conf"}

@@ -307,7 +307,7 @@ def test_the_job_of_an_archive_gets_through_the_proxy(proxy: Proxy, cine: Path, 
     for name, value in values.items():
         assert name in arguments
         arguments = arguments.replace(name, value)
-    command = [PANECHO, *arguments.split("\n"), "--num-clips=1", "--clip-length=2"]
+    command = [str(PANECHO), *arguments.split("\n"), "--num-clips=1", "--clip-length=2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "shards/0/predictions.csv").is_file()

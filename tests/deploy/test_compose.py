@@ -83,7 +83,7 @@ def test_every_file_and_folder_that_is_mounted_exists_and_cannot_be_written() ->
 def test_every_volume_is_declared_and_used() -> None:
     used = {mount["source"] for _, mount in mounts() if mount["type"] == "volume"}
 
-    assert used == set(COMPOSE["volumes"]) == {"models", "prometheus", "grafana"}
+    assert used == set(COMPOSE["volumes"]) == {"models", "prometheus", "grafana", "orthanc", "watch"}
 
 
 def test_the_servers_cannot_write_to_the_models() -> None:
@@ -238,6 +238,20 @@ def test_the_server_waits_for_the_export_and_the_others_for_the_server() -> None
         "triton-cpu": {"condition": "service_healthy", "required": False, "restart": True},
     }
     assert SERVICES["grafana"]["depends_on"] == {"prometheus": {"condition": "service_healthy"}}
+
+
+def test_the_pacs_brings_what_watches_it_and_nothing_else() -> None:
+    names = {name for name, service in SERVICES.items() if "pacs" in service["profiles"]}
+    watch, orthanc = SERVICES["watch"], SERVICES["orthanc"]
+
+    assert names == {"orthanc", "watch"}
+    assert watch["depends_on"]["orthanc"] == {"condition": "service_healthy"}
+    assert {"triton", "triton-cpu"} < set(watch["depends_on"])
+    assert "http://orthanc:8042" in watch["command"]
+    assert orthanc["ports"] == ["127.0.0.1:4242:4242", "127.0.0.1:8042:8042"]
+    (port,) = re.findall(r"127\.0\.0\.1:(\d+)/metrics", str(watch["healthcheck"]["test"]))
+    assert watch["command"][watch["command"].index("--metrics-port") + 1] == port
+    assert "/watch" in (ROOT / "deploy/docker/Dockerfile").read_text()  # a folder of user 1000 there
 
 
 def test_a_profile_brings_one_server_and_all_that_it_needs() -> None:

@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_orthanc(storage: Path, **options: int) -> Iterator[str]:
+def running_orthanc(storage: Path, **options: object) -> Iterator[str]:
     """Run an empty Orthanc and give the address of its DICOMweb service."""
     executable = shutil.which("Orthanc", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     plugin = next((path for folder in PLUGINS for path in folder.glob("libOrthancDicomWeb.so")), None)
@@ -77,6 +77,32 @@ def copy_of(cine: Path, study: str, modality: str = "US", instance: int = 1) -> 
     dataset.PixelData, dataset.NumberOfFrames = encapsulate(frames), len(frames)  # the same video counts once
     dataset.Modality, dataset.InstanceNumber, dataset.PatientID = modality, instance, f"P{study[-1]}"
     return dataset
+
+
+def stored(url: str) -> list[dict[str, str]]:
+    """Return the study, series, instance and modality of everything that an Orthanc holds."""
+    base = url.removesuffix("/dicom-web")
+    with requests.Session() as session:
+        session.trust_env = False
+        found = session.get(f"{base}/instances?expand", timeout=30).json()
+        tags = [session.get(f"{base}/instances/{each['ID']}/simplified-tags", timeout=30).json() for each in found]
+    names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "Modality")
+    return [{name: of[name] for name in names} for of in tags]
+
+
+def wait_until_stable(url: str) -> None:
+    """Return once an Orthanc with a short ``StableAge`` has called everything stable that it was sent."""
+    base = url.removesuffix("/dicom-web")
+    deadline = time.monotonic() + STARTING_SECONDS
+    with requests.Session() as session:
+        session.trust_env = False
+        while time.monotonic() < deadline:
+            changes = session.get(f"{base}/changes?since=0&limit=100000", timeout=30).json()["Changes"]
+            last = {change["ChangeType"]: change["Seq"] for change in changes}
+            if last.get("StableStudy", 0) > last.get("NewInstance", 0):
+                return
+            time.sleep(0.1)
+    pytest.fail("Orthanc does not call a study stable")
 
 
 def store(url: str, datasets: list[Dataset]) -> None:

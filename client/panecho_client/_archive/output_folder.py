@@ -137,9 +137,13 @@ class OutputFolder:
         self._claimed.add(name)
         return name
 
+    def folder_of(self, name: str) -> Path:
+        """Return the folder of a study's results, whether there are any or not."""
+        return self._studies / name
+
     def has(self, name: str) -> bool:
         """Tell whether there is a result of this study."""
-        return (self._studies / name / PREDICTION).is_file()
+        return (self.folder_of(name) / PREDICTION).is_file()
 
     def write(
         self,
@@ -171,7 +175,7 @@ class OutputFolder:
         identity = replace(identity, study=name)
         videos = zip(study.videos, identity.files, strict=True)
         named = replace(study, videos=tuple(replace(video, path=Path(file.name)) for video, file in videos))
-        with unfinished_folder(self._studies / name) as folder:
+        with unfinished_folder(self.folder_of(name)) as folder:
             tables = Outputs(wide_csv=folder / STUDY_TABLE, csv=folder / VIDEOS_TABLE)
             tables.write(study, identity)
             reports = Outputs.reports_in(folder, self._reports, of_dicom=can_have_sr(study, identity))

@@ -12,11 +12,13 @@ from panecho_client._archive.prediction_request import PredictionRequest
 from panecho_client._archive.progress import StudyOutcome
 from panecho_client._archive.study_source import StudyFiles, StudySource
 from panecho_client._async_client import AsyncPanEcho
+from panecho_client._description import Weights
 from panecho_client._exceptions import (
     FilesError,
     IncompatibleServerError,
     PanEchoError,
     ServerBusyError,
+    ServerError,
     ServerUnavailableError,
     UnknownTaskError,
 )
@@ -26,9 +28,17 @@ from panecho_client._whole_files import STORAGE
 if TYPE_CHECKING:
     from panecho_client.sources.dicomweb import MissingInstance
 
+
+class OtherWeightsError(ServerError):
+    """The server serves other weights than those of a folder's results."""
+
+    default_code = "ABORTED"
+
+
 # Errors that every remaining study would meet too: of the server that predicts, and of the one that holds the studies.
-HOPELESS = (ServerUnavailableError, IncompatibleServerError, UnknownTaskError)
+HOPELESS = (ServerUnavailableError, IncompatibleServerError, OtherWeightsError, UnknownTaskError)
 HOPELESS_SOURCE = (ServerUnavailableError,)
+HOPELESS_STUDY = (OtherWeightsError, UnknownTaskError)
 
 NOT_FETCHED = "NOT_FETCHED"
 """Status of an instance that its DICOMweb server did not hand over."""
@@ -43,12 +53,14 @@ class ArchiveRun:
         folder: Where results go.
         request: What to predict.
         studies_at_a_time: Studies in progress at a time; their requests share the client's ``concurrency``.
+        weights: The weights of all results in the folder, if they are known.
     """
 
     panecho: AsyncPanEcho
     folder: OutputFolder
     request: PredictionRequest
     studies_at_a_time: int
+    weights: Weights | None = None
 
     async def predict(self, sources: Iterable[StudySource], on_outcome: Callable[[StudyOutcome], None]) -> None:
         """Predict every study that the folder lacks. However this ends, the folder's tables hold what was written.
@@ -88,24 +100,36 @@ class ArchiveRun:
         try:
             with source.opened() as fetch:
                 files = await asyncio.to_thread(fetch)
-                headers = (*files.headers, *(missing.header for missing in files.missing))
-                await asyncio.to_thread(self.folder.note_names, headers)
-                study = await self._predict(files)
-                write = partial(
-                    self.folder.write,
-                    name,
-                    study,
-                    headers=headers,
-                    key_frames=self._key_frames,
-                    ranges=self.request.ranges,
-                )
-                await _finished(asyncio.to_thread(write))
+                await self.predict_files(name, files)
         except PanEchoError as error:
-            if _ends_the_run(error, HOPELESS if files else HOPELESS_SOURCE):
+            if ends_the_run(error, HOPELESS if files else HOPELESS_SOURCE):
                 raise
             self.folder.fail(name, files.headers if files else (), error)
             return "failed"
         return "incomplete" if files.missing else "done"
+
+    async def predict_files(self, name: str, files: StudyFiles) -> None:
+        """Predict a study and write its folder, whole or not at all.
+
+        Args:
+            name: From ``OutputFolder.claim``.
+            files: The study.
+
+        Raises:
+            PanEchoError: It cannot be predicted or written.
+        """
+        headers = (*files.headers, *(missing.header for missing in files.missing))
+        await asyncio.to_thread(self.folder.note_names, headers)
+        study = await self._predict(files)
+        write = partial(
+            self.folder.write,
+            name,
+            study,
+            headers=headers,
+            key_frames=self._key_frames,
+            ranges=self.request.ranges,
+        )
+        await _finished(asyncio.to_thread(write))
 
     @property
     def _key_frames(self) -> bool:
@@ -123,7 +147,19 @@ class ArchiveRun:
             embedding=False,
             key_frames=self._key_frames,
         )
+        self._require_weights(study.weights)
         return with_missing(study, files.missing)
+
+    def _require_weights(self, found: Weights) -> None:
+        if self.weights is not None and _identity_of(found) != _identity_of(self.weights):
+            raise OtherWeightsError(
+                f"the server serves other weights ({found.name}) than those that {self.folder.path} was started with "
+                f"({self.weights.name}); name another folder for them."
+            )
+
+
+def _identity_of(weights: Weights) -> tuple[str, str | None, str | None]:
+    return weights.name, weights.sha256, weights.manifest.precision if weights.manifest else None
 
 
 def with_missing(study: StudyResult, missing: "Sequence[MissingInstance]") -> StudyResult:
@@ -134,8 +170,8 @@ def with_missing(study: StudyResult, missing: "Sequence[MissingInstance]") -> St
     return replace(study, videos=tuple(sorted((*study.videos, *unfetched), key=lambda video: video.path.name)))
 
 
-def _ends_the_run(error: PanEchoError, hopeless: tuple[type[PanEchoError], ...]) -> bool:
-    """Tell whether every remaining study would meet this error too: no server, or no room on the disk."""
+def ends_the_run(error: PanEchoError, hopeless: tuple[type[PanEchoError], ...] = HOPELESS_STUDY) -> bool:
+    """Tell whether every remaining study would meet this error too: no server, other weights, no room on the disk."""
     if isinstance(error, FilesError):
         return error.code == STORAGE
     return isinstance(error, hopeless) and not isinstance(error, ServerBusyError)

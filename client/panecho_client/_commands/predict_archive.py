@@ -157,14 +157,16 @@ async def _run(  # noqa: PLR0913 - as ``predict_many``
         folder.finish()
         return
     async with client(concurrency=concurrency) as panecho:
-        tasks = choose_tasks(await panecho.tasks(), request.tasks)
-        folder.prepare(resume=resume, settings=_settings(request, tasks, await panecho.weights(), shard))
-        run = ArchiveRun(panecho=panecho, folder=folder, request=request, studies_at_a_time=concurrency)
+        tasks, weights = choose_tasks(await panecho.tasks(), request.tasks), await panecho.weights()
+        folder.prepare(resume=resume, settings=run_settings(request, tasks, weights, shard))
+        run = ArchiveRun(
+            panecho=panecho, folder=folder, request=request, studies_at_a_time=concurrency, weights=weights
+        )
         await run.predict(sources, progress.count)
 
 
-def _settings(
-    request: PredictionRequest, tasks: Sequence[Task], weights: Weights, shard: Shard | None
+def run_settings(
+    request: PredictionRequest, tasks: Sequence[Task], weights: Weights, shard: Shard | None = None
 ) -> dict[str, str | int | bool | None]:
     """Return what all studies of a folder have in common."""
     return {

@@ -32,6 +32,8 @@ __all__ = ["report"]
 SERIES_NUMBER = 9101
 LABEL_LENGTH = 16
 
+# The tree is that of the example in PS3.17, CCCC.5: containers of measurements, each with a short label and no other
+# modifier. tests/client/outputs/test_echo_sr_codes.py compares the codes with PS3.16.
 ROOT = Code("125200", "DCM", "Adult Echocardiography Procedure Report")
 PRE_COORDINATED = Code("125301", "DCM", "Pre-coordinated Measurements")
 AD_HOC = Code("125303", "DCM", "Adhoc Measurements")
@@ -46,6 +48,8 @@ CORE = {
     "LVEDV": Code("79996-5", "LN", "Left ventricular end diastolic volume biplane (MOD)"),
     "LVESV": Code("80001-1", "LN", "Left ventricular end systolic volume biplane (MOD)"),
     "IVSd": Code("79969-2", "LN", "Interventricular septum diastolic dimension 2D"),
+    # 80032-6 has the same meaning; PS3.17, CCCC.5, labels this one "LVPWd (2D)".
+    "LVPWd": Code("80031-8", "LN", "Left ventricular posterior wall diastolic thickness"),
     "LVIDd": Code("80007-8", "LN", "Left ventricular internal diastolic dimension - 2D"),
     "LVIDs": Code("80011-0", "LN", "Left ventricular internal systolic dimension - 2D"),
     "LVOTDiam": Code("80028-4", "LN", "Left ventricular outflow tract dimension (2D)"),
@@ -61,14 +65,13 @@ DIAMETER = Code("81827009", "SCT", "Diameter")
 PROPERTIES = {
     "GLS": Code("130671", "DCM", "Peak Longitudinal Lagrangian Strain"),
     "LVSV": Code("90096001", "SCT", "Stroke Volume"),
-    "LVPWd": Code("59089-3", "LN", "Thickness"),
     "RVSP": Code("125329", "DCM", "Peak Blood Pressure"),
     "RVIDd": DIAMETER,
     "LAIDs2D": DIAMETER,
     "RADimensionM-L(cm)": Code("131188004", "SCT", "Minor Axis"),
     "LAVol": Code("118565006", "SCT", "Volume"),
 }
-"""What an ad hoc measurement is of (CID 12304)."""
+"""What an ad hoc measurement is of (CID 12304, which has nothing for E/e')."""
 
 
 def report(study: StudyResult, identity: StudyIdentity) -> Dataset:

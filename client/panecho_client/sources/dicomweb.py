@@ -1,6 +1,7 @@
-"""Studies from a DICOMweb server, such as Orthanc or a PACS: search (QIDO-RS) and retrieval into files (WADO-RS).
+"""Studies from a DICOMweb server, such as Orthanc or a PACS.
 
-Needs the ``dicomweb`` extra. No error, log line or file name holds an identifier.
+Searches them (QIDO-RS), fetches them into files (WADO-RS), and stores files (STOW-RS). Needs the ``dicomweb`` extra. No
+error, log line or file name holds an identifier.
 """
 
 import logging
@@ -41,6 +42,7 @@ from panecho_client.sources.dicomweb_json import (
     text,
 )
 from panecho_client.sources.dicomweb_search import MODALITIES, Filters, find_studies
+from panecho_client.sources.dicomweb_store import post_instance
 
 __all__ = ["DicomWeb", "RemoteStudy", "log_failure"]
 
@@ -48,6 +50,11 @@ ULTRASOUND = "US"
 LOCAL = ("localhost", "::1")
 
 LOGGER = logging.getLogger(__name__)
+
+
+def is_local(host: str) -> bool:
+    """Tell whether a host is this machine, to which no proxy leads."""
+    return host in LOCAL or host.startswith("127.")
 
 
 def log_failure(error: PanEchoError) -> None:
@@ -91,9 +98,7 @@ class DicomWeb:
         self.server = f"{parts.scheme}://{parts.netloc}"
         self._url = url.rstrip("/")
         self.timeout = timeout
-        self._session = make_session(
-            headers or {}, verify, local=parts.hostname in LOCAL or parts.hostname.startswith("127.")
-        )
+        self._session = make_session(headers or {}, verify, local=is_local(parts.hostname))
         self._client = make_client(self._url, self._session, timeout)
 
     def studies(self, **query: str) -> tuple[RemoteStudy, ...]:
@@ -187,6 +192,37 @@ class DicomWeb:
         if not paths:
             raise _of_study(failed[0].error)
         return FetchedStudy(paths=paths, missing=(*failed, *missing))
+
+    def ultrasound(self, study_instance_uid: str) -> tuple[str, ...]:
+        """Return the SOP Instance UIDs of a study's ultrasound, in order; errors as of ``fetch``.
+
+        Raises:
+            ServerError: The server does not list a series whole.
+        """
+        instances, missing = self._instances(study_instance_uid)
+        if missing:
+            raise missing[0].error
+        return tuple(instance.sop_instance_uid or "" for instance in instances)
+
+    def holds(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> bool:
+        """Tell whether the server holds an instance; errors as of ``studies``."""
+        try:
+            listed = self._instances_of(study_instance_uid, series_instance_uid)
+        except RequestError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            return False
+        return any(instance.sop_instance_uid == sop_instance_uid for instance in listed)
+
+    def store(self, content: bytes) -> None:
+        """Store one DICOM file (STOW-RS).
+
+        Raises:
+            RequestError: The server does not take it.
+            PanEchoError: Otherwise as ``fetch``.
+        """
+        with translating(self.server, self.timeout):
+            post_instance(self._session, f"{self._url}/studies", content, server=self.server, timeout=self.timeout)
 
     def close(self) -> None:
         """Close the connections."""

@@ -79,8 +79,14 @@ def retrieved(session: "requests.Session", url: str, timeout: float) -> Iterator
 
 
 @contextmanager
-def translating(server: str, timeout: float) -> Iterator[None]:
-    """Turn what the libraries raise into our errors, without the addresses, and so UIDs, that theirs quote."""
+def translating(server: str, timeout: float, *, kind: str = "DICOMweb server") -> Iterator[None]:
+    """Turn what the libraries raise into our errors, without the addresses, and so UIDs, that theirs quote.
+
+    Args:
+        server: Its address, without path.
+        timeout: Seconds that it may be silent.
+        kind: What should answer there.
+    """
     from requests import exceptions  # noqa: PLC0415 - the extra's
 
     try:
@@ -98,7 +104,7 @@ def translating(server: str, timeout: float) -> Iterator[None]:
             f"the certificate of {server} is not trusted; name the file of its authority in verify."
         ) from None
     except exceptions.InvalidJSONError:
-        raise _incompatible(server, "its answer is no JSON") from None
+        raise _incompatible(server, kind, "its answer is no JSON") from None
     except (exceptions.ChunkedEncodingError, exceptions.ContentDecodingError):
         raise ServerUnavailableError(f"{server} broke off an answer; try again.") from None
     except exceptions.RequestException as error:
@@ -107,10 +113,10 @@ def translating(server: str, timeout: float) -> Iterator[None]:
                 f"no answer from {server} within {timeout:g} s; check the address, or allow more time."
             ) from None
         raise ServerUnavailableError(
-            f"no DICOMweb server answers at {server} ({type(error).__name__}); check the address, try again."
+            f"no {kind} answers at {server} ({type(error).__name__}); check the address, try again."
         ) from None
     except Exception as error:  # noqa: BLE001 - a server may send anything, and one instance must not harm another
-        raise _incompatible(server, type(error).__name__) from None
+        raise _incompatible(server, kind, type(error).__name__) from None
 
 
 def _is_timeout(error: "requests.RequestException") -> bool:
@@ -136,10 +142,14 @@ def _refused(server: str, status: int) -> PanEchoError:
     return ServerError(f"{server} failed ({status}); its log says more.")
 
 
-def _incompatible(server: str, reason: str) -> IncompatibleServerError:
+def _incompatible(server: str, kind: str, reason: str) -> IncompatibleServerError:
     return IncompatibleServerError(
-        f"{server} does not answer as a DICOMweb server ({reason}); check the path of its address."
+        f"{server} does not answer as {_article(kind)} ({reason}); check the path of its address."
     )
+
+
+def _article(kind: str) -> str:
+    return f"a {kind}" if kind.startswith("DICOM") else kind
 
 
 @contextmanager

@@ -25,6 +25,7 @@ COMMANDS = (
     "report",
     "serve",
     "train",
+    "watch",
 )
 
 

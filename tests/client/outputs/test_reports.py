@@ -76,7 +76,7 @@ def test_echo_report_codes_what_cid_12300_lists_and_labels_the_rest() -> None:
     assert (float(value.NumericValue), value.MeasurementUnitsCodeSequence[0].CodeValue) == (24, "%")
     labels = [item.ContentSequence[0].TextValue for item in numbers["Adhoc Measurements"]]
     assert len(core) + len(labels) == 21
-    assert "LVPWd" in labels
+    assert "LAVol" in labels
     comments = [item.TextValue for item in document.ContentSequence if item.ValueType == "TEXT"]
     assert "Not for clinical use." in comments
     assert any("Aortic stenosis, severe" in comment for comment in comments)

@@ -1,21 +1,22 @@
 """A study as a PDF file: the same content as the HTML report, in pages of A4."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 from xml.sax.saxutils import escape
 
 from panecho_client._description import VERSION
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult, VideoResult
+from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult
 from panecho_client.outputs.assessment import Assessment, Classified, Measured, assess
-from panecho_client.outputs.png import as_png
+from panecho_client.outputs.pdf_videos import COLUMNS, column_widths, video_rows
 from panecho_client.outputs.prediction_text import format_percent
 from panecho_client.outputs.readable_names import readable_about
 from panecho_client.outputs.reference_ranges import GUIDELINES, RangeTable
-from panecho_client.outputs.task_facts import PUBLISHED, measurement_facts, rounded, sentence, value_text
+from panecho_client.outputs.task_facts import PUBLISHED
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
@@ -25,7 +26,7 @@ __all__ = ["render_pdf"]
 SEXES = {"F": "women ", "M": "men ", None: ""}
 INK, SOFT, LINE, WARN, STOP = "#1b2530", "#5d6b7a", "#dde3e9", "#8a5300", "#b3261e"
 SEVERE = 4
-WIDTH = 180  # millimetres between the margins
+WIDTH = 175  # millimetres between the margins and the padding of a page
 
 
 def render_pdf(
@@ -108,6 +109,7 @@ class _Story:
             "part": ParagraphStyle(
                 "part", parent=body, fontName="Helvetica-Bold", fontSize=11, leading=14, spaceBefore=10, spaceAfter=3
             ),
+            "group": ParagraphStyle("group", parent=body, fontName="Helvetica-Bold", spaceBefore=4),
             "warn": ParagraphStyle("warn", parent=body, textColor=HexColor(WARN), fontName="Helvetica-Bold"),
             "stop": ParagraphStyle("stop", parent=body, textColor=HexColor(STOP), fontName="Helvetica-Bold"),
         }
@@ -119,14 +121,18 @@ class _Story:
         return [
             *self._head(),
             *self._summary(),
-            self._text("Measurements", "part"),
-            *self._grouped(self._assessment.measured, self._measurements),
-            self._text("Findings", "part"),
-            *self._grouped(self._assessment.classified, self._findings),
-            self._text("Videos", "part"),
-            *self._videos(),
+            *self._part("Measurements", self._measurements(self._assessment.measured)),
+            *self._part("Findings", self._findings(self._assessment.classified)),
+            *self._part("Videos", *self._videos()),
             *self._sources(),
         ]
+
+    def _part(self, title: str, *content: "Flowable") -> "list[Flowable]":
+        """Return a part with its title, which does not stand alone at the end of a page."""
+        from reportlab.lib.units import mm  # noqa: PLC0415 - part of an extra
+        from reportlab.platypus import CondPageBreak  # noqa: PLC0415 - as above
+
+        return [CondPageBreak(35 * mm), self._text(title, "part"), *content]
 
     def _text(self, text: str, style: str = "body") -> "Flowable":
         from reportlab.platypus import Paragraph  # noqa: PLC0415 - part of an extra
@@ -134,20 +140,35 @@ class _Story:
         return Paragraph(_printable(text), self._styles[style])
 
     def _table(
-        self, rows: Sequence[list[Any] | tuple[Any, ...]], widths: Sequence[float], *, head: bool = True
+        self, rows: Sequence[list[Any] | tuple[Any, ...]], widths: Sequence[float], *, head: int = 1
     ) -> "Flowable":
+        """Return a table; a row of a single cell is the name of a part of the heart, across all columns.
+
+        Args:
+            rows: Its rows, the ones at the head first.
+            widths: In millimetres.
+            head: How many rows the head has; the last of them is repeated on each page.
+        """
         from reportlab.lib.units import mm  # noqa: PLC0415 - part of an extra
         from reportlab.platypus import Table, TableStyle  # noqa: PLC0415 - as above
 
-        table = Table(list(rows), colWidths=[width * mm for width in widths], repeatRows=1 if head else 0)
+        parts = [number for number, row in enumerate(rows) if len(row) == 1]
+        padded = [[*row, *[""] * (len(widths) - len(row))] for row in rows]
+        repeated = (head - 1,) if head else 0
+        table = Table(padded, colWidths=[width * mm for width in widths], repeatRows=repeated, hAlign="LEFT")
         table.setStyle(
             TableStyle(
                 [
                     ("VALIGN", (0, 0), (-1, -1), "TOP"),
                     ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
+                    ("FONTSIZE", (0, 0), (-1, -1), 6),  # of empty cells, which make no row higher
+                    ("LEADING", (0, 0), (-1, -1), 6),
                     ("LEFTPADDING", (0, 0), (-1, -1), 0),
-                    ("TOPPADDING", (0, 0), (-1, -1), 2),
-                    ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+                    ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+                    ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+                    *(("SPAN", (0, number), (-1, number)) for number in parts),
+                    *(("TOPPADDING", (0, number), (-1, number), 6) for number in parts),
+                    *(("NOSPLIT", (0, number), (-1, number + 1)) for number in parts),
                 ]
             )
         )
@@ -156,7 +177,7 @@ class _Story:
     def _head(self) -> "list[Flowable]":
         cells = [self._text(f"{name}: {value}") for name, value in readable_about(self._study, self._identity).items()]
         rows = [(cells[at], cells[at + 1] if at + 1 < len(cells) else "") for at in range(0, len(cells), 2)]
-        parts = [self._text("PanEcho report", "title"), self._table(rows, (WIDTH / 2, WIDTH / 2), head=False)]
+        parts = [self._text("PanEcho report", "title"), self._table(rows, (WIDTH / 2, WIDTH / 2), head=0)]
         notes = [self._study.weights.notice, self._assessment.no_ranges]
         return [*parts, *(self._text(note, "warn") for note in notes if note)]
 
@@ -171,56 +192,57 @@ class _Story:
         parts += [self._text(f"{line.text} ({line.evidence})", "soft") for line in self._assessment.normal]
         return parts
 
-    def _grouped(self, values: Sequence[Any], rows: Any) -> "list[Flowable]":  # noqa: ANN401 - a method of this class
-        parts: list[Flowable] = []
+    def _grouped(self, values: Sequence[Any], row: Any) -> list[Any]:  # noqa: ANN401 - a method of this class
+        rows: list[Any] = []
         for group, members in groupby(values, key=lambda value: value.group):
-            parts += [self._text(group, "warn"), rows(list(members))]
-        return parts
+            rows += [[self._text(group, "group")], *map(row, members)]
+        return rows
 
     def _measurements(self, values: Sequence[Measured]) -> "Flowable":
         head = [
             self._text(name, "soft") for name in ("Measurement", "Value", "Expected error; videos", "Reference range")
         ]
-        rows = [
-            (
-                self._text(value.name),
-                self._text(f"{value.text} {value.verdict}", "warn" if value.severity else "body"),
-                self._text(f"{value.error}; {value.spread}" if value.spread else value.error, "soft"),
-                self._text(
-                    "; ".join(f"{SEXES[normal.sex]}{normal.text}" for normal in value.ranges) or "no range", "soft"
-                ),
-            )
-            for value in values
+        return self._table([head, *self._grouped(values, self._measurement)], (53, 37, 49, 36))
+
+    def _measurement(self, value: Measured) -> list[Any]:
+        ranges = "; ".join(f"{SEXES[normal.sex]}{normal.text}" for normal in value.ranges)
+        return [
+            self._text(value.name),
+            self._text(f"{value.text} {value.verdict}", "warn" if value.severity else "body"),
+            self._text(f"{value.error}; {value.spread}" if value.spread else value.error, "soft"),
+            self._text(ranges or "no range", "soft"),
         ]
-        return self._table([head, *rows], (55, 38, 50, 37))
 
     def _findings(self, values: Sequence[Classified]) -> "Flowable":
         head = [self._text(name, "soft") for name in ("Finding", "Probability", "How good the model was")]
-        rows = [
-            (
-                self._text(
-                    value.sentence if value.decided else f"Undecided: {value.sentence}",
-                    "warn" if value.severity else "body",
-                ),
-                self._text(format_percent(value.probability)),
-                self._text(value.error, "soft"),
-            )
-            for value in values
+        return self._table([head, *self._grouped(values, self._finding)], (98, 27, 50))
+
+    def _finding(self, value: Classified) -> list[Any]:
+        said = value.sentence if value.decided else f"Undecided: {value.sentence}"
+        return [
+            self._text(said, "warn" if value.severity else "body"),
+            self._text(format_percent(value.probability)),
+            self._text(value.error, "soft"),
         ]
-        return self._table([head, *rows], (100, 30, 50))
 
-    def _videos(self) -> "list[Flowable]":
-        from reportlab.lib.units import mm  # noqa: PLC0415 - part of an extra
-        from reportlab.platypus import Image, KeepTogether  # noqa: PLC0415 - as above
-
-        parts: list[Flowable] = []
-        for video, file in zip(self._study.videos, self._identity.files, strict=True):
-            picture: Any = ""
-            if self._key_frames and video.key_frame is not None:
-                picture = Image(io.BytesIO(as_png(video.key_frame)), 32 * mm, 32 * mm)
-            said = [self._text(file.name, "warn"), self._text(video.status if not video.ok else _values(video), "soft")]
-            parts.append(KeepTogether(self._table([(picture, said)], (36, WIDTH - 36), head=False)))
-        return parts
+    def _videos(self) -> "Iterator[Flowable]":
+        named = [(video, file.name) for video, file in zip(self._study.videos, self._identity.files, strict=True)]
+        used = [(video, name) for video, name in named if video.ok]
+        yield self._text(
+            "Measurements of each video, marked where they are far from the study's; the probability that each video "
+            "gives the study's finding, marked where the video gives another one.",
+            "soft",
+        )
+        for at in range(0, len(used), COLUMNS):
+            rows = video_rows(
+                self._study, self._assessment, used[at : at + COLUMNS], self._text, key_frames=self._key_frames
+            )
+            heads = next(number for number, row in enumerate(rows) if len(row) == 1)
+            yield self._table(rows, column_widths(WIDTH), head=heads)
+        for video, name in named:
+            note = video.status.partition(": ")[2] if video.ok else f"not used. {video.status}"
+            if note:
+                yield self._text(f"{name}: {note}", "soft")
 
     def _sources(self) -> "list[Flowable]":
         sources = dict.fromkeys(normal.source for value in self._assessment.measured for normal in value.ranges)
@@ -238,20 +260,16 @@ class _Story:
         return [self._text("Sources and model", "part"), *(self._text(text, "soft") for text in texts)]
 
 
-def _values(video: VideoResult) -> str:
-    texts = []
-    for prediction in video.predictions.values():
-        task = prediction.task
-        if prediction.label is None:
-            texts.append(f"{measurement_facts(task).name} {value_text(task, rounded(task, prediction.value))}")
-        else:
-            probability = format_percent(prediction.probabilities[prediction.label])
-            texts.append(f"{sentence(task, prediction.label)} {probability}")
-    return "; ".join(texts)
-
-
 def _printable(text: str) -> str:
-    """Return text for a paragraph: markup is escaped, and what the standard fonts lack is written with their signs."""
-    for sign, known in (("≤", "<="), ("≥", ">="), ("\N{MINUS SIGN}", "-"), ("—", "-")):
+    """Return text for a paragraph: markup is escaped, and letters that the standard fonts lack lose their accents."""
+    for sign, known in (("≤ ", "up to "), ("≥ ", "from "), ("\N{MINUS SIGN}", "-"), ("—", "-")):
         text = text.replace(sign, known)
-    return escape(text.encode("cp1252", "replace").decode("cp1252"))
+    return escape("".join(map(_known_letter, text)))
+
+
+def _known_letter(letter: str) -> str:
+    try:
+        letter.encode("cp1252")
+    except UnicodeEncodeError:
+        return normalize("NFKD", letter).encode("cp1252", "ignore").decode("cp1252") or "?"
+    return letter

@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,21 @@ def test_pdf_text(tmp_path: Path) -> None:
     text = " ".join(run("pdftotext", "-layout", tmp_path / "a.pdf", "-").split())
     assert "LV posterior wall, diastole: -0.5 cm is impossible" in text
     assert text.count("Not for clinical use.") >= 3
+    assert re.search(r"LV ejection fraction, % \d+ \d+ \d+ \d+ LV global", text)  # a column for each video
+    assert re.search(r"Aortic stenosis, severe( \d+ %){4} ", text)
+    assert re.search(r"video-[0-9a-f]{16}: not used. SPECTRAL_DOPPLER", text)
+    assert "range from 1.7" in text  # the fonts have no sign for it
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed; Debian's is poppler-utils")
+def test_pdf_of_more_videos_than_a_table_holds_and_a_name_that_the_fonts_lack(tmp_path: Path) -> None:
+    study, identity = reported("normal", identified=True)
+    files = (*identity.files[:4],) * 4
+    named = replace(identity, patient_name="Dvořáková^Łucja", files=files)
+    (tmp_path / "a.pdf").write_bytes(render_pdf(replace(study, videos=study.videos[:4] * 4), named, key_frames=True))
+    text = " ".join(run("pdftotext", "-layout", tmp_path / "a.pdf", "-").split())
+    assert "Dvoráková" in text
+    assert [len(row.split()) for row in re.findall(r"TAPSE, cm((?: \d\.\d)+)", text)] == [6, 6, 4]
 
 
 def test_encapsulated_pdf_is_the_pdf_and_joins_the_study_only_with_identifiers() -> None:

@@ -126,7 +126,7 @@ def test_no_digest(fetch: Fetch, digest: str) -> None:
 
 
 GUIDE = (ROOT / "docs/operate/kubernetes.md").read_text()
-AWS, GOOGLE = re.findall(r"^```text\n(url = [^`]*/run/identity/token\"\n)```", GUIDE, re.MULTILINE)
+AWS, GOOGLE, AZURE = re.findall(r"^```text\n(url = [^`]*/run/identity/token\"\n)```", GUIDE, re.MULTILINE)
 """What the guide has for identity.conf."""
 
 
@@ -144,8 +144,9 @@ def fetch_by_identity(cloud: Cloud, path: str, tmp_path: Path) -> Fetch:
     (tmp_path / "models").mkdir()
 
     def run(service: str, store: str, identity: str = IDENTITY) -> subprocess.CompletedProcess[str]:
+        snippets = {"aws": AWS, "oauth": GOOGLE, "azure": AZURE}
         (tmp_path / "token").write_text(identity)
-        asked = (AWS if service == "aws" else GOOGLE).replace("/run/identity/token", f"{tmp_path}/token")
+        asked = snippets[service].replace("/run/identity/token", f"{tmp_path}/token")
         asked = re.sub(r'url = ".*"', f'url = "{cloud.url}/{service}"\nnoproxy = "*"', asked, count=1)
         (tmp_path / "identity.conf").write_text(asked)
         signing = 'aws-sigv4 = "aws:amz:eu-central-1:s3"\n' if store == "s3" else ""
@@ -158,7 +159,7 @@ def fetch_by_identity(cloud: Cloud, path: str, tmp_path: Path) -> Fetch:
     return run
 
 
-@pytest.mark.parametrize(("service", "store"), [("aws", "s3"), ("oauth", "gcs")])
+@pytest.mark.parametrize(("service", "store"), [("aws", "s3"), ("oauth", "gcs"), ("azure", "gcs")])
 def test_the_pods_identity_opens_the_store(
     fetch_by_identity: Fetch, cloud: Cloud, tmp_path: Path, service: str, store: str
 ) -> None:

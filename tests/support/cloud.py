@@ -30,8 +30,8 @@ class Cloud:
     """A running stand-in.
 
     Attributes:
-        url: Its address. ``/aws`` and ``/oauth`` are token services; ``/s3/FILE`` takes requests signed with the
-            credentials of the first, ``/gcs/FILE`` those with the token of the second.
+        url: Its address. ``/aws``, ``/oauth`` and ``/azure`` are token services; ``/s3/FILE`` takes requests
+            signed with the credentials of the first, ``/gcs/FILE`` those with the token of the others.
         folder: What its object store holds.
         refused: Paths of the requests that it has refused.
     """
@@ -80,7 +80,9 @@ class Handler(BaseHTTPRequestHandler):
             }
             self.answer(200 if known else 403, CREDENTIALS if known else REFUSAL)
         else:
-            known = form.get("subject_token") == [IDENTITY] and "audience" in form
+            exchanged = form.get("subject_token") == [IDENTITY] and "audience" in form
+            asserted = form.get("client_assertion") == [IDENTITY] and form.get("grant_type") == ["client_credentials"]
+            known = asserted if self.path == "/azure" else exchanged
             token = {"access_token": BEARER, "token_type": "Bearer", "expires_in": 3599}
             self.answer(200 if known else 403, json.dumps(token if known else {"error": "invalid_grant"}, indent=1))
 

@@ -188,6 +188,11 @@ class Container:
         """What it has printed."""
         return (self.folder / "log").read_text(errors="replace")
 
+    @property
+    def pid(self) -> int:
+        """The process on this machine that is its first."""
+        return int(json.loads(self.runc("state", self.name).stdout)["pid"])
+
     def runc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run runc on it."""
         return runc(self.folder.parent, *arguments)
@@ -214,7 +219,12 @@ def runc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def running(
-    store: Store, image: str, *arguments: str, mounts: Mapping[str, Path], beside: Container | None = None
+    store: Store,
+    image: str,
+    *arguments: str,
+    mounts: Mapping[str, Path],
+    beside: Container | None = None,
+    name: str = "",
 ) -> Iterator[Container]:
     """Run an image: its own user and command, a read-only root, no capabilities, no network but that of its pod.
 
@@ -224,8 +234,9 @@ def running(
         arguments: After its entry point.
         mounts: What it finds where, read-only.
         beside: Container whose pod it joins.
+        name: What to call it. Default: as the image.
     """
-    name = image.rpartition("/")[2].replace(":", "-")
+    name = name or image.rpartition("/")[2].replace(":", "-")
     folder = store.folder / name
     folder.mkdir()
     described = store.configuration(image)
@@ -245,8 +256,7 @@ def running(
 def _network(beside: Container | None) -> dict[str, str]:
     if beside is None:
         return {"type": "network"}
-    pid = json.loads(beside.runc("state", beside.name).stdout)["pid"]
-    return {"type": "network", "path": f"/proc/{pid}/ns/net"}
+    return {"type": "network", "path": f"/proc/{beside.pid}/ns/net"}
 
 
 def _specification(

@@ -24,6 +24,7 @@ from rich.progress import track
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.machine import describe_machine
+from panecho_client.outputs import variables
 from panecho_evaluation.arrays import Floats
 from panecho_evaluation.bootstrap import Resampling
 from panecho_evaluation.cohort import Cohort
@@ -64,10 +65,11 @@ def write_invented(folder: Path, studies: int) -> None:
     tables = [(task, *invented(rng, task, studies)) for task in TASKS]
     names = [f"study-{number:08}" for number in range(studies)]
     patients = [f"patient-{number}" for number in rng.integers(0, int(studies * PATIENTS_A_STUDY), studies)]
+    made = {(of.task, of.class_name): of.name for of in variables(TASKS) if of.role == "value"}
     columns = [
-        name
+        made[task.key, name]
         for task in TASKS
-        for name in ([f"{task.key}:{of}" for of in task.classes] if task.kind == "multiclass" else [task.key])
+        for name in (task.classes if task.kind == "multiclass" else [task.positive_class])
     ]
     values = np.concatenate([predictions for _, _, predictions in tables], axis=1)
     origin = ["PanEcho", "0", "invented", "", "false", "fp32", ""]

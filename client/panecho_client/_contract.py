@@ -53,9 +53,14 @@ Parameters: TypeAlias = Mapping[str, int | str]
 Tensors: TypeAlias = Mapping[str, NDArray[Any]]
 
 
+def status_code(status: str) -> str:
+    """Return the code of a status: what stands before the colon."""
+    return status.partition(":")[0]
+
+
 def is_ok(status: str) -> bool:
     """Tell whether a video of this status is part of its study."""
-    return status.partition(":")[0] == OK
+    return status_code(status) == OK
 
 
 def video_task(key: str) -> str:

@@ -13,6 +13,7 @@ from load_tests.requests.connections import TritonConnection
 from load_tests.requests.errors import LoadTestError
 from load_tests.requests.outcomes import ANSWERED, NOT_REFUSED, REFUSED_AS_EXPECTED, WRONG_ANSWER, RefusedError
 from load_tests.requests.payloads import INVALID_ARGUMENT, Payload
+from panecho_client.outputs import status_code
 
 STATUS = "video_status"
 
@@ -61,7 +62,7 @@ def prepare(payload: Payload, connection: TritonConnection, deadline: float, *, 
     if payload.refusal:
         raise LoadTestError(f"before the load, `{payload.model}` answers what it must refuse as {payload.refusal}.")
     reference = connection.decode(answer, payload.outputs)
-    codes = tuple(status.decode().partition(":")[0] for status in reference.get(STATUS, []))
+    codes = tuple(status_code(status.decode()) for status in reference.get(STATUS, []))
     if payload.statuses and codes != payload.statuses:
         raise LoadTestError(f"before the load, files have the statuses {codes}, not {payload.statuses}.")
     if missing := set(payload.outputs) - reference.keys():

@@ -66,7 +66,7 @@ def test_a_wide_table_alone_is_of_released_tasks(folder: Path, tmp_path: Path) -
     with pytest.raises(EvaluationError, match="no predictions of videos"):
         read_videos(results)
     write_study(tmp_path / "new", "study-a", None, {"v1": {NEW_TASK: [0.25]}})
-    with pytest.raises(EvaluationError, match=r"'LVThrombus' is not a task.*keep predictions\.csv"):
+    with pytest.raises(EvaluationError, match=r"'lvthrombus_present' is not of a task.*keep predictions\.csv"):
         read_results(tmp_path / "new/studies.csv")
 
 

@@ -90,7 +90,7 @@ def test_a_killed_shard_goes_on_and_nothing_is_lost(server: TritonServer, archiv
 
     merged = panecho("merge", shards, "--output", tmp_path / "merged", status=3)
     assert f"3 shards: {STUDIES} of {STUDIES + 1} studies predicted, 1 failed." in merged.stderr
-    names = ["studies.csv", "predictions.csv", "failures.csv"]
+    names = ["studies.csv", "predictions.csv", "dictionary.csv", "failures.csv"]
     assert merged.stdout.split() == [str(tmp_path / "merged" / name) for name in names]
     for name in names:
         assert_same(tmp_path / "merged" / name, tmp_path / "whole" / name)

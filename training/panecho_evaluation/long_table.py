@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from panecho_client.outputs import status_code
 from panecho_evaluation.arrays import Floats
 from panecho_evaluation.csv_files import OnProgress, read_rows
 from panecho_evaluation.errors import EvaluationError
@@ -55,10 +56,11 @@ class _Tasks:
         self._classes: dict[str, list[str]] = {}
         self._units: dict[str, str | None] = {}
 
-    def column(self, task: str, class_name: str, unit: str) -> int:
-        column = self.columns.get((task, class_name))
+    def column(self, task: str, class_label: str, unit: str) -> int:
+        column = self.columns.get((task, class_label))
         if column is None:
-            column = self.columns[task, class_name] = len(self.columns)
+            column = self.columns[task, class_label] = len(self.columns)
+            class_name = class_label.removeprefix(f"{task}:")
             self._classes.setdefault(task, []).extend([class_name] if class_name else [])
             self._units[task] = None if unit == NO_UNIT else unit
         return column
@@ -67,7 +69,14 @@ class _Tasks:
         return {key: task_of(key, classes, self._units[key]) for key, classes in self._classes.items()}
 
     def split(self, table: Floats) -> dict[str, Floats]:
-        return {key: table[:, [place for (of, _), place in self.columns.items() if of == key]] for key in self._classes}
+        return {key: table[:, self._places(task)] for key, task in self.tasks().items()}
+
+    def _places(self, task: Task) -> list[int]:
+        """Return a task's columns, of a multi-class task in the order of its classes."""
+        places = {label: place for (of, label), place in self.columns.items() if of == task.key}
+        if task.kind != "multiclass":
+            return [*places.values()]
+        return [places[f"{task.key}:{name}"] for name in task.classes]
 
 
 @dataclass
@@ -110,14 +119,14 @@ def read_long(path: Path, on_progress: OnProgress = lambda _: None) -> LongTable
         places = _places(path, header)
         for _, row in rows:
             origin.read(row)
-            name, patient, video, status, task, class_name, value, unit = (row[place] for place in places)
+            name, patient, video, status, task, class_label, value, unit = (row[place] for place in places)
             study = studies.setdefault(name, len(studies))
             if study == len(patients):
                 patients.append(patient)
             if not task:
-                skipped[status.partition(":")[0]] += 1
+                skipped[status_code(status)] += 1
                 continue
-            column = found.column(task, class_name, unit)
+            column = found.column(task, class_label, unit)
             number = _number(path, name, value)
             if video:
                 of_videos.add(videos.setdefault((study, video), len(videos)), column, number)
@@ -152,11 +161,11 @@ def first_tasks(path: Path) -> dict[str, Task]:
     with read_rows(path) as (header, _, rows):
         places = _places(path, header)
         for _, row in rows:
-            study, _, video, _, task, class_name, _, unit = (row[place] for place in places)
+            study, _, video, _, task, class_label, _, unit = (row[place] for place in places)
             first = first or study
             if video or study != first:
                 break
-            found.column(task, class_name, unit)
+            found.column(task, class_label, unit)
     return found.tasks()
 
 

@@ -7,7 +7,7 @@ from panecho_evaluation.errors import EvaluationError
 
 __all__ = ["ORIGIN", "OriginReader"]
 
-ORIGIN = ("model", "version", "weights", "weights_sha256", "stand_in", "precision", "warnings")
+ORIGIN = ("model", "version", "weights", "weights_sha256", "stand_in", "model_precision", "warnings")
 """Columns of every table of ``panecho_client.outputs``."""
 
 

@@ -14,7 +14,6 @@ from panecho_evaluation.cohort import Predicted
 from panecho_evaluation.csv_files import OnProgress, read_rows
 from panecho_evaluation.errors import EvaluationError
 from panecho_evaluation.long_table import LongTable, first_tasks, read_long
-from panecho_evaluation.result_tasks import released_task
 from panecho_evaluation.videos import VideoPredictions
 from panecho_evaluation.wide_table import WideTable, read_wide
 from panecho_model.tasks import Task
@@ -76,7 +75,8 @@ def read_results(path: Path, on_progress: OnProgress = lambda _: None) -> Result
     if _is_long(table):
         results = _of_long(path, read_long(table, on_progress))
     else:
-        results = _of_wide(path, read_wide(table, on_progress))
+        told = first_tasks(path / PREDICTIONS) if path.is_dir() else {}
+        results = _of_wide(path, read_wide(table, told, on_progress))
     if not results.studies:
         raise EvaluationError(f"{table} holds no study.")
     twice = [name for name, times in Counter(results.studies).items() if times > 1]
@@ -107,15 +107,9 @@ def _is_long(table: Path) -> bool:
 
 
 def _of_wide(path: Path, table: WideTable) -> Results:
-    told = first_tasks(path / PREDICTIONS) if path.is_dir() else {}
-    tasks = [told.get(key) or released_task(key, names) for key, names in table.columns.items()]
-    for task in tasks:
-        expected = [f"{task.key}:{name}" for name in task.classes] if task.kind == "multiclass" else [task.key]
-        if table.columns[task.key] != expected:
-            raise EvaluationError(f"{path / STUDIES} and {PREDICTIONS} next to it have other classes of {task.key}.")
     return Results(
         path=path,
-        tasks=tuple(tasks),
+        tasks=table.tasks,
         studies=table.studies,
         patients=table.patients,
         values=table.values,

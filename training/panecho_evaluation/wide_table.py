@@ -1,7 +1,7 @@
 """Tables with a row per study: ``studies.csv``."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from panecho_evaluation.csv_files import OnProgress, read_rows
 from panecho_evaluation.errors import EvaluationError
 from panecho_evaluation.origin import ORIGIN, OriginReader
 from panecho_evaluation.result_tasks import task_columns
+from panecho_model.tasks import Task
 
 __all__ = ["WideTable", "read_wide"]
 
-COUNTS = ("videos", "videos_used", "videos_skipped", "skipped_statuses")
+OTHERS = ("study", "patient", "path", "videos", "videos_used", "videos_skipped", "skipped_statuses", *ORIGIN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class WideTable:
     Attributes:
         studies: Their names.
         patients: Names of their patients; empty where there is none.
-        columns: Names of each task's columns.
+        tasks: What was predicted.
         values: Numbers in them, [N, C]; NaN where one is missing.
         videos_used: Videos of each study's prediction, [N].
         files: Files of all studies.
@@ -36,7 +37,7 @@ class WideTable:
 
     studies: tuple[str, ...]
     patients: tuple[str, ...]
-    columns: Mapping[str, Sequence[str]]
+    tasks: tuple[Task, ...]
     values: Mapping[str, Floats]
     videos_used: NDArray[np.int64]
     files: int
@@ -44,8 +45,13 @@ class WideTable:
     origin: Mapping[str, str]
 
 
-def read_wide(path: Path, on_progress: OnProgress = lambda _: None) -> WideTable:
+def read_wide(path: Path, told: Mapping[str, Task], on_progress: OnProgress = lambda _: None) -> WideTable:
     """Read a table with a row per study.
+
+    Args:
+        path: The table.
+        told: Tasks of the long table next to it; empty where there is none.
+        on_progress: Called with the share that is read.
 
     Raises:
         EvaluationError: It is not such a table, holds what is not a number, or predictions of two models.
@@ -55,7 +61,7 @@ def read_wide(path: Path, on_progress: OnProgress = lambda _: None) -> WideTable
     with read_rows(path, on_progress) as (header, _, rows):
         origin = OriginReader(path, header)
         places = {name: place for place, name in enumerate(header)}
-        columns = task_columns([name for name in header if name not in ("study", "patient", *COUNTS, *ORIGIN)])
+        columns = task_columns([name for name in header if name not in OTHERS], told)
         numeric = [places[name] for names in columns.values() for name in names]
         for _, row in rows:
             origin.read(row)
@@ -72,8 +78,8 @@ def read_wide(path: Path, on_progress: OnProgress = lambda _: None) -> WideTable
     return WideTable(
         studies=tuple(studies),
         patients=tuple(patients),
-        columns=columns,
-        values=dict(zip(columns, np.split(table, ends, axis=1), strict=True)),
+        tasks=tuple(columns),
+        values={task.key: part for task, part in zip(columns, np.split(table, ends, axis=1), strict=True)},
         videos_used=videos[:, 1],
         files=int(videos[:, 0].sum()),
         skipped=skipped,

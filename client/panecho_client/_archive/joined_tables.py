@@ -13,8 +13,11 @@ from panecho_client._exceptions import FilesError, PanEchoError, RequestError
 from panecho_client._files import shown_path
 from panecho_client._identity.headers import SopInstance, read_headers, with_content
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._whole_files import accessing, unfinished
-from panecho_client.outputs.tables import LONG_COLUMNS, Columns, Row, append_csv, read_csv, write_parquet
+from panecho_client._whole_files import accessing, unfinished, write_whole
+from panecho_client.outputs.dictionary import DICTIONARY_COLUMNS, dictionary_rows
+from panecho_client.outputs.stored_results import read_stored
+from panecho_client.outputs.table_files import Columns, Row, append_csv, csv_text, read_csv, write_parquet
+from panecho_client.outputs.tables import LONG_COLUMNS
 
 STUDY_TABLE = "study.csv"
 VIDEOS_TABLE = "videos.csv"
@@ -22,8 +25,9 @@ VIDEOS_TABLE = "videos.csv"
 STUDIES = "studies.csv"
 PREDICTIONS = "predictions.csv"
 PARQUET = "predictions.parquet"
+DICTIONARY = "dictionary.csv"
 FAILURES = "failures.csv"
-TABLES = (STUDIES, PREDICTIONS, PARQUET, FAILURES)
+TABLES = (STUDIES, PREDICTIONS, PARQUET, DICTIONARY, FAILURES)
 
 LINE_END = b"\r\n"
 
@@ -85,7 +89,7 @@ class Failure:
 
 
 def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> None:
-    """Write the tables of all studies, in the order given; without a study there are none.
+    """Write the tables of all studies, in the order given, and their dictionary; without a study there are none.
 
     Args:
         folder: Where to.
@@ -96,7 +100,7 @@ def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> Non
         FilesError: A table cannot be written, or one of a study is missing, damaged or of other columns.
     """
     if not studies:
-        _remove(folder / table for table in (STUDIES, PREDICTIONS, PARQUET))
+        _remove(folder / table for table in (STUDIES, PREDICTIONS, PARQUET, DICTIONARY))
         return
     _join(folder / STUDIES, [study / STUDY_TABLE for study in studies])
     videos = [study / VIDEOS_TABLE for study in studies]
@@ -104,6 +108,9 @@ def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> Non
     if parquet:
         with unfinished(folder / PARQUET) as file:
             write_parquet(file, chain.from_iterable(map(_rows, videos)), LONG_COLUMNS)
+    predicted, _ = read_stored(studies[0])
+    tasks = [prediction.task for prediction in predicted.predictions.values()]
+    write_whole(folder / DICTIONARY, csv_text(dictionary_rows(tasks), DICTIONARY_COLUMNS).encode())
 
 
 def write_failures(folder: Path, failures: Iterable[Failure]) -> None:

@@ -5,6 +5,7 @@ FOLDER/
 ├── studies/NAME/           prediction.json, study.csv, videos.csv, and the reports and key frames asked for
 ├── studies.csv             all studies, a row each
 ├── predictions.csv         all studies, a row per study or video, task and class; predictions.parquet when asked for
+├── dictionary.csv          what each column of these tables holds
 └── failures.csv            studies that could not be predicted in the last run
 """
 

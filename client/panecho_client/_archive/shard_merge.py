@@ -21,7 +21,7 @@ from panecho_client._archive.shard import Shard
 from panecho_client._exceptions import FilesError
 from panecho_client._whole_files import accessing, write_whole
 from panecho_client.outputs.stored_results import PREDICTION
-from panecho_client.outputs.tables import read_csv
+from panecho_client.outputs.table_files import read_csv
 
 FINISHED = "shard.json"
 SHARD = "shard"

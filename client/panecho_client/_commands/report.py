@@ -31,12 +31,12 @@ def report(
     from panecho_client._exceptions import FilesError
     from panecho_client.outputs.reference_ranges import load_ranges
     from panecho_client.outputs.sr import can_have_sr
-    from panecho_client.outputs.stored_results import PREDICTION, read_stored
+    from panecho_client.outputs.stored_results import read_stored, study_folders
     from panecho_client.outputs.study_files import Outputs
 
     messages, used = make_messages(), load_ranges(ranges) if ranges else None
     names = [name.replace("-", "_") for name in formats]
-    folders = [folder for given in results for folder in _studies(given, PREDICTION)]
+    folders = [folder for given in results for folder in study_folders(given)]
     failed = 0
     for folder in track(folders, "Writing reports", console=messages, disable=not messages.is_terminal):
         try:
@@ -50,19 +50,3 @@ def report(
         outputs.write(study, identity, key_frames=frames, ranges=used)
     messages.print(f"Studies: {len(folders)}. Reports written: {len(folders) - failed}.")
     return SOME_FAILED if failed else 0
-
-
-def _studies(given: Path, prediction: str) -> list[Path]:
-    """Return the folders of studies that a folder is or holds.
-
-    Raises:
-        FilesError: It holds none.
-    """
-    from panecho_client._exceptions import FilesError
-
-    if (given / prediction).is_file():
-        return [given]
-    found = sorted(path.parent for path in given.glob(f"studies/[!.]*/{prediction}"))
-    if not found:
-        raise FilesError(f"{given} holds no results; name the --output of panecho predict.", paths=[given])
-    return found

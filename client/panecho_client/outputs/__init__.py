@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from panecho_client._lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from panecho_client._contract import status_code
     from panecho_client._identity.pseudonyms import pseudonym
     from panecho_client._identity.study_identity import FileIdentity, StudyIdentity, identify
+    from panecho_client._variables import Variable, variables
     from panecho_client.outputs.html import render_html
     from panecho_client.outputs.reference_ranges import RangeSource, ReferenceRange, reference_ranges
     from panecho_client.outputs.sr import build_sr
-    from panecho_client.outputs.tables import LONG_COLUMNS, append_csv, long_rows, wide_columns, wide_row, write_parquet
+    from panecho_client.outputs.table_files import append_csv, write_parquet
+    from panecho_client.outputs.tables import LONG_COLUMNS, long_rows, wide_columns, wide_row
 
 __all__ = [
     "LONG_COLUMNS",
@@ -21,6 +24,7 @@ __all__ = [
     "RangeSource",
     "ReferenceRange",
     "StudyIdentity",
+    "Variable",
     "append_csv",
     "build_sr",
     "identify",
@@ -28,6 +32,8 @@ __all__ = [
     "pseudonym",
     "reference_ranges",
     "render_html",
+    "status_code",
+    "variables",
     "wide_columns",
     "wide_row",
     "write_parquet",
@@ -42,14 +48,10 @@ if not TYPE_CHECKING:
             "panecho_client.outputs.html": ("render_html",),
             "panecho_client.outputs.reference_ranges": ("RangeSource", "ReferenceRange", "reference_ranges"),
             "panecho_client.outputs.sr": ("build_sr",),
-            "panecho_client.outputs.tables": (
-                "LONG_COLUMNS",
-                "append_csv",
-                "long_rows",
-                "wide_columns",
-                "wide_row",
-                "write_parquet",
-            ),
+            "panecho_client._contract": ("status_code",),
+            "panecho_client._variables": ("Variable", "variables"),
+            "panecho_client.outputs.table_files": ("append_csv", "write_parquet"),
+            "panecho_client.outputs.tables": ("LONG_COLUMNS", "long_rows", "wide_columns", "wide_row"),
         },
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from panecho_client._description import Task
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import Prediction, StudyResult, VideoResult
+from panecho_client._variables import clinical_order
 from panecho_client.outputs.contradictions import find_contradictions
 from panecho_client.outputs.prediction_text import NOT_A_NUMBER, format_percent
 from panecho_client.outputs.reference_ranges import (
@@ -24,7 +25,6 @@ from panecho_client.outputs.reference_ranges import (
 )
 from panecho_client.outputs.task_facts import (
     MARGIN,
-    clinical_order,
     error_of,
     error_text,
     group_order,
@@ -290,7 +290,7 @@ def _spread(task: Task, videos: Sequence[VideoResult]) -> str:
 
 def _classified(prediction: Prediction) -> Classified:
     task = prediction.task
-    ordered = [(name, prediction.probabilities[name]) for name in clinical_order(task)]
+    ordered = [(name, prediction.probabilities[name]) for name in clinical_order(task.classes)]
     ranked = sorted(ordered, key=lambda pair: -pair[1] if math.isfinite(pair[1]) else 0)
     (first, probability), (second, next_one) = ranked[0], ranked[1]
     finite = math.isfinite(probability)

@@ -13,7 +13,9 @@ from panecho_client._description import VERSION
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import StudyResult
+from panecho_client._variables import class_label
 from panecho_client.outputs.assessment import Assessment, Classified, Measured, assess
+from panecho_client.outputs.prediction_text import readable_class
 from panecho_client.outputs.reference_ranges import GUIDELINES, RangeTable, ReferenceRange
 
 __all__ = ["build_fhir"]
@@ -146,11 +148,14 @@ def _measurement(value: Measured) -> dict[str, Any]:
 def _finding(value: Classified) -> dict[str, Any]:
     observation: dict[str, Any] = {"code": _code(value)}
     if value.label is not None:
-        coding = {"system": OWN, "code": f"{value.key}:{value.label}", "display": value.sentence}
+        coding = {"system": OWN, "code": class_label(value.key, value.label), "display": value.sentence}
         observation["valueCodeableConcept"] = {"coding": [coding], "text": value.sentence}
     observation["component"] = [
         {
-            "code": {"coding": [{"system": OWN, "code": f"{value.key}:{name}:P"}], "text": f"Probability: {name}"},
+            "code": {
+                "coding": [{"system": OWN, "code": f"{class_label(value.key, name)}:P"}],
+                "text": f"Probability: {readable_class(name)}",
+            },
             "valueQuantity": _quantity(round(probability, PROBABILITY_DECIMALS), ""),
         }
         for name, probability in value.probabilities

@@ -2,14 +2,14 @@
 
 import math
 
-__all__ = ["CLASSES", "NOT_A_NUMBER", "format_percent", "readable_class"]
+__all__ = ["NOT_A_NUMBER", "format_percent", "readable_class"]
 
 NOT_A_NUMBER = "not a number"
 CLASSES = {"0.0": "no", "1.0": "yes", "none_trace": "none / trace", "mild_mod_severe": "mild / moderate / severe"}
 
 
 def readable_class(name: str) -> str:
-    """Return the name of a class in words, such as ``Mild / Moderate``; the tables hold it as the model names it."""
+    """Return the name of a class in words, such as ``Mild / Moderate``, as every report shows it."""
     return CLASSES.get(name, name).replace("|", " / ").replace("_", " ")
 
 

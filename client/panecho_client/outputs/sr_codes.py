@@ -10,7 +10,8 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from panecho_client._description import Task
-from panecho_client.outputs.prediction_text import CLASSES
+from panecho_client._variables import class_label
+from panecho_client.outputs.prediction_text import readable_class
 
 __all__ = ["DOUBTS", "SCHEME", "class_code", "probability_code", "site_code", "task_code", "unit_code"]
 
@@ -89,12 +90,12 @@ def site_code(group: str) -> Code | None:
 
 def class_code(task: Task, name: str) -> Code:
     """Return the code of one class of a task."""
-    return _own(f"{task.key}:{name}", CLASSES.get(name, name))
+    return _own(class_label(task.key, name), readable_class(name))
 
 
 def probability_code(task: Task, name: str) -> Code:
     """Return the code of a class's probability."""
-    return _own(f"{task.key}:{name}:P", f"P({CLASSES.get(name, name)}): {task.description}")
+    return _own(f"{class_label(task.key, name)}:P", f"P({readable_class(name)}): {task.description}")
 
 
 def _own(value: str, meaning: str) -> Code:

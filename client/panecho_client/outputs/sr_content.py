@@ -32,6 +32,7 @@ from panecho_client._identity.optional_packages import quiet_pydicom
 from panecho_client._identity.pseudonyms import pseudonymous_uid
 from panecho_client._identity.study_identity import FileIdentity, StudyIdentity
 from panecho_client._results import Prediction, StudyResult
+from panecho_client._variables import clinical_order
 from panecho_client.outputs.contradictions import find_contradictions
 from panecho_client.outputs.sr_codes import (
     DOUBTS,
@@ -217,9 +218,11 @@ def _measurements(prediction: Prediction) -> list[Measurement]:
         return [Measurement(name=task_code(task), value=rounded(task, prediction.value), unit=unit_code(task))]
     return [
         Measurement(
-            name=probability_code(task, name), value=round(value, PROBABILITY_DECIMALS), unit=codes.UCUM.NoUnits
+            name=probability_code(task, name),
+            value=round(prediction.probabilities[name], PROBABILITY_DECIMALS),
+            unit=codes.UCUM.NoUnits,
         )
-        for name, value in prediction.probabilities.items()
+        for name in clinical_order(task.classes)
     ]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["PREDICTION", "read_stored", "write_stored"]
+__all__ = ["PREDICTION", "read_stored", "study_folders", "write_stored"]
 
 PREDICTION = "prediction.json"
 FRAMES = "key_frames"
@@ -73,6 +73,20 @@ def read_stored(folder: Path) -> tuple[StudyResult, StudyIdentity]:
             paths=[path],
         ) from None
     return _with_frames(study, folder / FRAMES), identity
+
+
+def study_folders(given: Path) -> list[Path]:
+    """Return the folders of studies that a folder is or holds.
+
+    Raises:
+        FilesError: It holds none.
+    """
+    if (given / PREDICTION).is_file():
+        return [given]
+    found = sorted(path.parent for path in given.glob(f"studies/[!.]*/{PREDICTION}"))
+    if not found:
+        raise FilesError(f"{given} holds no results; name the --output of panecho predict.", paths=[given])
+    return found
 
 
 def _with_frames(study: StudyResult, folder: Path) -> StudyResult:

@@ -103,18 +103,18 @@ class Outputs:
             self._write_reports(study, identity, key_frames=key_frames, ranges=ranges)
 
     def _write_tables(self, study: "StudyResult", identity: "StudyIdentity") -> None:
-        from panecho_client.outputs import tables  # noqa: PLC0415 - numpy takes a while to import
+        from panecho_client.outputs import table_files, tables  # noqa: PLC0415 - numpy takes a while to import
 
         if self.csv:
             with accessing(self.csv):
-                tables.append_csv(self.csv, tables.long_rows(study, identity), tables.LONG_COLUMNS)
+                table_files.append_csv(self.csv, tables.long_rows(study, identity), tables.LONG_COLUMNS)
         if self.wide_csv:
             columns = tables.wide_columns([prediction.task for prediction in study.predictions.values()])
             with accessing(self.wide_csv):
-                tables.append_csv(self.wide_csv, [tables.wide_row(study, identity)], columns)
+                table_files.append_csv(self.wide_csv, [tables.wide_row(study, identity)], columns)
         if self.parquet:
             with unfinished(self.parquet) as parquet:
-                tables.write_parquet(parquet, tables.long_rows(study, identity), tables.LONG_COLUMNS)
+                table_files.write_parquet(parquet, tables.long_rows(study, identity), tables.LONG_COLUMNS)
 
     def _write_reports(
         self, study: "StudyResult", identity: "StudyIdentity", *, key_frames: bool, ranges: "RangeTable | None"

@@ -4,7 +4,6 @@ A task that is not listed, as of a checkpoint of one's own, is shown by its own 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from panecho_client._description import Task
@@ -14,7 +13,6 @@ __all__ = [
     "MARGIN",
     "PUBLISHED",
     "MeasurementFacts",
-    "clinical_order",
     "error_of",
     "error_text",
     "group_order",
@@ -245,11 +243,6 @@ def severity(task: Task, name: str) -> int:
     if known:
         return known[0]
     return 0 if name.lower().split("|")[0].split("_")[0].split(" ")[0] in NORMAL_WORDS else 3
-
-
-def clinical_order(task: Task) -> Sequence[str]:
-    """Return the classes of a task from normal to severe, where that is known; else as released."""
-    return sorted(task.classes, key=lambda name: severity(task, name)) if task.key in CLASSES else task.classes
 
 
 def error_of(task: Task) -> float | None:

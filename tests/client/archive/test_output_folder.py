@@ -15,7 +15,8 @@ from panecho_client._description import Description
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.pseudonyms import study_name
 from panecho_client._identity.study_identity import identify_files
-from panecho_client.outputs.tables import LONG_COLUMNS, read_csv, wide_columns
+from panecho_client.outputs.table_files import read_csv
+from panecho_client.outputs.tables import LONG_COLUMNS, wide_columns
 from support.output_runs import PATIENT, ROOT, SETTINGS, MakeStudy, content, paths_of, run, write
 
 
@@ -33,7 +34,12 @@ def test_everything_is_there(make_study: MakeStudy, tmp_path: Path, description:
         ]
         assert dcmread(study / "report.dcm").PatientID.startswith("patient-")
     assert {path.name for path in output.path.iterdir()} == {"run.json", "studies"} | {p.name for p in output.tables}
-    assert [path.name for path in output.tables] == ["studies.csv", "predictions.csv", "predictions.parquet"]
+    assert [path.name for path in output.tables] == [
+        "studies.csv",
+        "predictions.csv",
+        "predictions.parquet",
+        "dictionary.csv",
+    ]
     assert all(path.stat().st_mode & 0o777 == 0o700 for path in (output.path, output.path / "studies", first))
 
     wide = read_csv(output.path / "studies.csv", wide_columns(description.tasks))

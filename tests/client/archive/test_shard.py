@@ -124,6 +124,7 @@ def test_merged_tables_are_those_of_a_single_run(shards: list[Path], tmp_path: P
         "studies.csv",
         "predictions.csv",
         "predictions.parquet",
+        "dictionary.csv",
         "failures.csv",
     ]
     assert merged.summary == "3 shards: 7 of 8 studies predicted, 1 failed."

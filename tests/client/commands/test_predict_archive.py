@@ -90,7 +90,8 @@ def test_killed_and_resumed_is_as_if_nothing_had_happened(server: TritonServer, 
     assert whole.returncode == 0, whole.stderr
     assert f"Found {STUDIES} studies." in whole.stderr
     assert f"{STUDIES} of {STUDIES} studies predicted, 0 failed." in whole.stderr
-    assert whole.stdout.split() == [f"{tmp_path}/whole/studies.csv", f"{tmp_path}/whole/predictions.csv"]
+    tables = ("studies.csv", "predictions.csv", "dictionary.csv")
+    assert whole.stdout.split() == [f"{tmp_path}/whole/{name}" for name in tables]
     assert len({row["study"] for row in rows(tmp_path / "whole/studies.csv")}) == STUDIES
 
     output = tmp_path / "killed"

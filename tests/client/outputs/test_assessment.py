@@ -11,9 +11,10 @@ from panecho_client._description import Description
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.patient_facts import age_in_years, body_surface
 from panecho_client._identity.study_identity import StudyIdentity
+from panecho_client._variables import clinical_order
 from panecho_client.outputs.assessment import assess
 from panecho_client.outputs.reference_ranges import load_ranges
-from panecho_client.outputs.task_facts import CLASSES, NAMES, clinical_order
+from panecho_client.outputs.task_facts import CLASSES, NAMES
 from support.reported_studies import headers, reported
 
 
@@ -122,7 +123,9 @@ def test_every_class_of_the_release_has_its_words_in_clinical_order(description:
             assert task.key in NAMES
         else:
             assert set(CLASSES[task.key]) == set(task.classes)
-            assert CLASSES[task.key][clinical_order(task)[0]][0] == 0
+            severities = [CLASSES[task.key][name][0] for name in clinical_order(task.classes)]
+            assert severities == sorted(severities)
+            assert severities[0] == 0
 
 
 def test_a_study_without_numbers_is_told(study: StudyResult) -> None:

@@ -19,15 +19,9 @@ from panecho_client._file_bytes import read_files
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._responses import build_study
-from panecho_client.outputs.tables import (
-    LONG_COLUMNS,
-    append_csv,
-    long_rows,
-    read_csv,
-    wide_columns,
-    wide_row,
-    write_parquet,
-)
+from panecho_client.outputs.table_files import append_csv, read_csv, write_parquet
+from panecho_client.outputs.tables import LONG_COLUMNS, long_rows, wide_columns, wide_row
+from support.reported_studies import reported
 
 VALUES_OF_A_STUDY = 21 + 10 + 9 * 3
 
@@ -63,8 +57,8 @@ def test_long_rows_hold_every_task_and_class_of_study_and_videos(study: StudyRes
     values = {(row["task"], row["class"]): (row["value"], row["unit"]) for row in of_study}
     assert values["EF", None] == (study["EF"].value, "%")
     assert values["E|EAvg", None] == (study["E|EAvg"].value, "1")
-    assert values["RASize", "Dilated"] == (study["RASize"].value, "1")
-    assert values["AVStenosis", "Severe"] == (study["AVStenosis"].probabilities["Severe"], "1")
+    assert values["RASize", "RASize:Dilated"] == (study["RASize"].value, "1")
+    assert values["AVStenosis", "AVStenosis:Severe"] == (study["AVStenosis"].probabilities["Severe"], "1")
 
 
 def test_rows_tell_where_they_come_from(study: StudyResult, identity: StudyIdentity) -> None:
@@ -85,11 +79,37 @@ def test_wide_row_has_a_column_per_task_and_class(
 ) -> None:
     row, columns = wide_row(study, identity), wide_columns(description.tasks)
     assert list(row) == list(columns)
-    assert sum(kind is float for kind in columns.values()) == VALUES_OF_A_STUDY
+    assert sum(kind is float for kind in columns.values()) == VALUES_OF_A_STUDY + 21  # their standard deviations
     assert (row["videos"], row["videos_used"], row["videos_skipped"]) == (2, 1, 1)
     assert row["skipped_statuses"] == "NOT_A_VIDEO=1"
-    assert row["EF"] == study["EF"].value
-    assert row["AVStenosis:Severe"] == study["AVStenosis"].probabilities["Severe"]
+    assert row["ef"] == study["EF"].value
+    assert row["avstenosis_severe"] == study["AVStenosis"].probabilities["Severe"]
+    assert row["avstenosis_class"] == f"AVStenosis:{study['AVStenosis'].label}"
+
+
+def test_spread_and_predicted_class_are_there() -> None:
+    study, identity = reported("severe")
+    rows = {(row["video"], row["variable"]): row for row in long_rows(study, identity)}
+    values = [video["EF"].value for video in study.videos if video.ok]
+    of_study = rows[None, "ef"]
+    assert (of_study["videos"], of_study["lowest"], of_study["highest"]) == (4, min(values), max(values))
+    assert of_study["sd"] == pytest.approx(np.std(values, ddof=1))
+    assert wide_row(study, identity)["ef_sd"] == of_study["sd"]
+    assert [name for (video, name), row in rows.items() if not video and row["predicted"]][:2] == [
+        "lvsize_moderately_severely_increased",
+        "lvwallthickness_increased_any_increased",
+    ]
+    assert rows[identity.files[0].name, "ef"]["sd"] is None
+
+
+def test_classes_stand_from_normal_to_severe() -> None:
+    rows = [row["class"] for row in long_rows(*reported("severe")) if row["task"] == "AVStenosis" and not row["video"]]
+    assert rows == ["AVStenosis:None", "AVStenosis:Mild|Moderate", "AVStenosis:Severe"]
+
+
+def test_path_is_the_folder_of_an_identified_study() -> None:
+    assert wide_row(*reported("normal", identified=True))["path"] == "study"
+    assert wide_row(*reported("normal"))["path"] is None
 
 
 def test_csv_reads_back_and_grows(tmp_path: Path, study: StudyResult, identity: StudyIdentity) -> None:
@@ -145,12 +165,12 @@ def test_no_number_is_an_empty_field_and_null(
 def test_parquet_has_typed_columns_and_the_rows(
     tmp_path: Path, study: StudyResult, identity: StudyIdentity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("panecho_client.outputs.tables.ROW_GROUP", 50)
+    monkeypatch.setattr("panecho_client.outputs.table_files.ROW_GROUP", 50)
     path, rows = tmp_path / "long.parquet", list(long_rows(study, identity))
     write_parquet(path, iter(rows), LONG_COLUMNS)
     assert parquet.ParquetFile(path).num_row_groups == math.ceil(len(rows) / 50)
     table = parquet.read_table(path)
-    assert {str(field.type) for field in table.schema} == {"string", "double", "bool"}
+    assert {str(field.type) for field in table.schema} == {"string", "double", "bool", "int64"}
     assert table.to_pylist() == rows
 
 

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._clips import as_uint8_clips, as_uint8_frames, parts_of
@@ -148,13 +148,12 @@ class AsyncPanEcho:
         answers = await self._sender.each_file(ENSEMBLE, files, [EMBEDDING], parameters, on_progress)
         return {file: answer.rows.get(EMBEDDING, answer.status) for file, answer in zip(files, answers, strict=True)}
 
-    async def predict_clips(
-        self, clips: NDArray[np.generic], *, tasks: str | Iterable[str] | None = None
-    ) -> StudyResult:
+    async def predict_clips(self, clips: ArrayLike, *, tasks: str | Iterable[str] | None = None) -> StudyResult:
         """Predict from clips of one video that the caller has made.
 
         Args:
-            clips: UINT8 [K, T, 224, 224, 3], or floating point [K, 3, T, 224, 224] as the published model takes it.
+            clips: Array, tensor of PyTorch or list: UINT8 [K, T, 224, 224, 3], or floating point (FP32, FP16, bfloat16)
+                [K, 3, T, 224, 224] as the published model takes it.
             tasks: Names of the tasks to predict; all of them by default.
 
         Returns:
@@ -177,11 +176,11 @@ class AsyncPanEcho:
         parameters = {NUM_CLIPS: len(levels), CLIP_LENGTH: levels.shape[1]}
         return build_study(outputs, chosen, [Path("clips")], weights=description.weights, parameters=parameters)
 
-    async def embed_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    async def embed_frames(self, frames: ArrayLike) -> NDArray[np.float32]:
         """Return the image encoder's features of single frames. The server loads the model with the first call.
 
         Args:
-            frames: UINT8 [N, 224, 224, 3], channels in OpenCV's order, blue first.
+            frames: Array, tensor of PyTorch or list, UINT8 [N, 224, 224, 3], channels in OpenCV's order, blue first.
 
         Returns:
             FP32 [N, 768].

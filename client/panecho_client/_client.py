@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from panecho_client._async_client import AsyncPanEcho
 from panecho_client._clip_options import ClipOptions, OnError
@@ -102,11 +102,11 @@ class PanEcho:
         """Return the embedding of each video, FP32 [768]; see ``AsyncPanEcho.embed``."""
         return self._loop.run(lambda: self._client.embed(paths, clip_options=clip_options, on_progress=on_progress))
 
-    def predict_clips(self, clips: NDArray[np.generic], *, tasks: str | Iterable[str] | None = None) -> StudyResult:
+    def predict_clips(self, clips: ArrayLike, *, tasks: str | Iterable[str] | None = None) -> StudyResult:
         """Predict from clips of one video that the caller has made; see ``AsyncPanEcho.predict_clips``."""
         return self._loop.run(lambda: self._client.predict_clips(clips, tasks=tasks))
 
-    def embed_frames(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed_frames(self, frames: ArrayLike) -> NDArray[np.float32]:
         """Return the image encoder's features of single frames, FP32 [N, 768]; see ``AsyncPanEcho.embed_frames``."""
         return self._loop.run(lambda: self._client.embed_frames(frames))
 

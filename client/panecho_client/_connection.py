@@ -1,13 +1,19 @@
 """How a client reaches its server: small groups of settings with named defaults."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from panecho_client._exceptions import RequestError
 
-DEFAULT_URL = "localhost:8001"
+GRPC_PORT = 8001
+DEFAULT_URL = f"localhost:{GRPC_PORT}"
 DEFAULT_CONCURRENCY = 4
+
+BARE_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+"""A host without a port."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +65,9 @@ class Connection:
     """How to reach a server.
 
     Attributes:
-        url: ``host:port`` of the gRPC endpoint; ``http://`` or ``https://`` and host and port of the HTTP endpoint; or
-            ``dns:///name:port`` for gRPC to every address of a name in turn, such as a headless Kubernetes service.
+        url: ``host:port`` of the gRPC endpoint, whose port is 8001 where none is given; ``http://`` or ``https://`` and
+            host and port of the HTTP endpoint; or ``dns:///name:port`` for gRPC to every address of a name in turn,
+            such as a headless Kubernetes service.
         timeout: Seconds that one prediction may take, upload and waiting in the server's queue included.
         connect_timeout: Seconds within which the server must answer small questions.
         headers: Sent with every request, such as a gateway's token.
@@ -88,9 +95,26 @@ class Connection:
                 f"{self.url}: an address is host:port for gRPC (8001 by default), http://host:port for HTTP, or "
                 "dns:///name:port for several gRPC servers."
             )
+        object.__setattr__(self, "url", _with_port(self.url))
         if min(self.timeout, self.connect_timeout) <= 0:
             raise RequestError("timeouts are seconds above 0.")
         if self.shared_memory and scheme in ("http", "https"):
             raise RequestError(f"{self.url}: shared_memory goes with gRPC; give host:port (8001 by default).")
         if self.tls and scheme == "http":
             raise RequestError(f"{self.url}: with tls the scheme is https://.")
+
+
+def _with_port(url: str) -> str:
+    """Return an address of gRPC with its port; HTTP has the usual ports, 80 and 443, which are those of a proxy."""
+    start, host = (url[:7], url[7:]) if url.startswith("dns:///") else ("", url)
+    if BARE_HOST.fullmatch(host):
+        return f"{start}{host}:{GRPC_PORT}"
+    return f"[{host}]:{GRPC_PORT}" if _is_ipv6(host) else url
+
+
+def _is_ipv6(host: str) -> bool:
+    """Tell whether a text is an IPv6 address without brackets."""
+    try:
+        return ip_address(host).version == 6
+    except ValueError:
+        return False

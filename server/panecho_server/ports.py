@@ -53,14 +53,16 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def require_different(asked: Mapping[str, int | None]) -> None:
-    """Refuse one port for two protocols.
+def require_ports(asked: Mapping[str, int | None]) -> None:
+    """Refuse what is no port, and one port for two protocols.
 
     Raises:
         PortError: The text names the port and both protocols.
     """
     names: dict[int, str] = {}
     for name, port in asked.items():
+        if port is not None and not 0 <= port <= MAX_PORT:
+            raise PortError(f"port {port} for {name} is not a port; give 1 to {MAX_PORT}, or 0 for any free one.")
         if port and port in names:
             raise PortError(f"port {port} is given for both {names[port]} and {name}; give each another port, or 0.")
         names[port or 0] = name

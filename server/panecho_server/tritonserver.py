@@ -18,7 +18,7 @@ from panecho_server.front_door.process import FrontDoor
 from panecho_server.front_door.settings import Ports
 from panecho_server.http_api import HttpApi
 from panecho_server.leftovers import remove_leftovers
-from panecho_server.ports import bracketed, require_different
+from panecho_server.ports import bracketed, require_ports
 from panecho_server.processes import environment, kill_group, wait_until_idle
 from panecho_server.repository import models_to_load, profile_options
 from panecho_server.security import check_security, http_host
@@ -53,13 +53,13 @@ class TritonServer:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         check_platform()
-        check_numpy()
         self._wheel = find_wheel()
+        check_numpy()  # after the wheel: without it, numpy is not what is missing
         self._libpython = find_libpython()
         self._models = models_to_load(settings.model_repository, settings.load)
         self._profile = profile_options(settings.model_repository, settings.profile)
         check_security(settings)
-        require_different({"gRPC": settings.grpc_port, "HTTP": settings.http_port, "metrics": settings.metrics_port})
+        require_ports({"gRPC": settings.grpc_port, "HTTP": settings.http_port, "metrics": settings.metrics_port})
         self.shared_memory = SharedMemory()
         self._ports = Ports(0, 0, 0)
         self._process: subprocess.Popen[bytes] | None = None
@@ -134,8 +134,7 @@ class TritonServer:
         return self
 
     def _start(self) -> None:
-        self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.settings.log_file.open(self._log_mode) as log:
+        with self._open_log() as log:
             if self._folder is None:
                 remove_leftovers()
                 self._folder = ServerFolder(self.shared_memory)
@@ -145,6 +144,16 @@ class TritonServer:
             self._process = self._start_tritonserver(self._folder, log)
         if door is not None:
             self._ports = door.ports()
+
+    def _open_log(self) -> IO[bytes]:
+        path = self.settings.log_file
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open(self._log_mode)
+        except OSError as error:
+            raise StartError(
+                f"the log {path} cannot be written: {error.strerror or error}; name another with --log-file."
+            ) from None
 
     def _start_door(self, folder: ServerFolder, log: IO[bytes]) -> FrontDoor:
         ports = {f"{name}_port": port for name, port in self._ports._asdict().items() if port}

@@ -7,7 +7,7 @@ import pytest
 
 from panecho_server import PortError
 from panecho_server.front_door.settings import DoorSettings, PortChoice
-from panecho_server.ports import bracketed, free_port, listen, require_different
+from panecho_server.ports import bracketed, free_port, listen, require_ports
 
 HOST = "127.0.0.1"
 
@@ -54,8 +54,14 @@ def test_a_number_that_is_no_port_is_named(port: int) -> None:
 
 def test_one_port_for_two_protocols_is_named() -> None:
     with pytest.raises(PortError, match="port 9000 is given for both gRPC and HTTP"):
-        require_different({"gRPC": 9000, "HTTP": 9000, "metrics": 0})
-    require_different({"gRPC": 0, "HTTP": 0, "metrics": None})
+        require_ports({"gRPC": 9000, "HTTP": 9000, "metrics": 0})
+    require_ports({"gRPC": 0, "HTTP": 0, "metrics": None})
+
+
+@pytest.mark.parametrize("port", [-1, 80000])
+def test_a_number_that_is_no_port_is_named_before_the_start(port: int) -> None:
+    with pytest.raises(PortError, match=f"port {port} for gRPC is not a port; give 1 to 65535"):
+        require_ports({"gRPC": port, "HTTP": None})
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:

@@ -14,6 +14,7 @@ from cyclopts.types import PositiveFloat, PositiveInt
 
 from panecho_client._archive.prediction_request import PredictionRequest
 from panecho_client._clip_options import ClipOptions, OnError
+from panecho_client._commands.tokens import with_token
 from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection, Tls
 from panecho_client._identity.pseudonyms import require_key
 from panecho_client._whole_files import accessing
@@ -70,11 +71,14 @@ class Access:
     """How to get through to a server.
 
     Attributes:
-        header: Header to send with every request, such as 'Authorization: Bearer …'; may be repeated.
+        header: Header to send with every request, such as 'X-Team: echo'; may be repeated.
+        token_file: File with the token to send as 'Authorization: Bearer …'. Default: the token in the environment
+            variable PANECHO_TOKEN, if there is one. Other users of this machine see command lines.
         tls: Certificates.
     """
 
     header: tuple[str, ...] = ()
+    token_file: Annotated[Path | None, Parameter(metavar="FILE", env_var="PANECHO_TOKEN_FILE")] = None
     tls: Annotated[Tls | None, Parameter(name="*")] = None
 
     def connection(self, url: str, timeout: float) -> Connection:
@@ -82,9 +86,10 @@ class Access:
 
         Raises:
             CycloptsError: A header has no name or no value.
-            RequestError: The address is not valid, or contradicts the certificates.
+            RequestError: The address or the token is not valid, or the address contradicts the certificates.
         """
-        return Connection(url=url, timeout=timeout, headers=parse_pairs(self.header, ":", "--header"), tls=self.tls)
+        headers = with_token(parse_pairs(self.header, ":", "--header"), self.token_file, "PANECHO_TOKEN")
+        return Connection(url=url, timeout=timeout, headers=headers, tls=self.tls)
 
 
 @Parameter(name="*", group=LOCAL)
@@ -280,6 +285,8 @@ class StudySelection:
         dicomweb: Predict the studies of this DICOMweb server.
         query: Which of its studies, such as StudyDate=20260101-; may be repeated.
         dicomweb_header: Header to send to the DICOMweb server; may be repeated.
+        dicomweb_token_file: File with the token to send to the DICOMweb server as 'Authorization: Bearer …'. Default:
+            the environment variable PANECHO_DICOMWEB_TOKEN, if there is one.
         study_from: Which videos that are not DICOM make one study: file (each one), folder, a CSV file with columns
             file and study, or a regular expression of the path. Default: file.
     """
@@ -289,18 +296,25 @@ class StudySelection:
     dicomweb: Annotated[str | None, Parameter(metavar="URL")] = None
     query: Annotated[tuple[str, ...], Parameter(metavar="KEYWORD=VALUE")] = ()
     dicomweb_header: tuple[str, ...] = ()
+    dicomweb_token_file: Annotated[Path | None, Parameter(metavar="FILE")] = None
     study_from: Annotated[str | None, Parameter(metavar="RULE")] = None
 
     def __post_init__(self) -> None:
         """Refuse options that mean nothing without a DICOMweb server, or with one."""
         require(
-            self.dicomweb or not (self.query or self.dicomweb_header),
-            "--query and --dicomweb-header need --dicomweb URL.",
+            self.dicomweb or not (self.query or self.dicomweb_header or self.dicomweb_token_file),
+            "--query, --dicomweb-header and --dicomweb-token-file need --dicomweb URL.",
         )
         require(
             not self.study_from or not (self.dicomweb or self.index),
             "--study-from is about PATHS: leave the others out.",
         )
+
+    @property
+    def dicomweb_headers(self) -> dict[str, str]:
+        """Headers of the DICOMweb server; errors as of ``Access.connection``."""
+        headers = parse_pairs(self.dicomweb_header, ":", "--dicomweb-header")
+        return with_token(headers, self.dicomweb_token_file, "PANECHO_DICOMWEB_TOKEN")
 
     @property
     def videos(self) -> "VideoStudies":

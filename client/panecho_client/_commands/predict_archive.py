@@ -200,9 +200,8 @@ def _sources(
 
 
 def _remote(url: str, selection: StudySelection, opened: ExitStack) -> list[StudySource]:
-    headers = parse_pairs(selection.dicomweb_header, ":", "--dicomweb-header")
     query = parse_pairs(selection.query, "=", "--query")
-    server = opened.enter_context(DicomWeb(url, headers=headers))
+    server = opened.enter_context(DicomWeb(url, headers=selection.dicomweb_headers))
     found = server.studies(**query)
     if not found:
         raise RequestError(f"{server.server} holds no ultrasound study that matches; change --query.", code="NOT_FOUND")

@@ -92,8 +92,8 @@ def denied(url: str, text: str, code: str) -> RequestError:
     """Return the error for a caller who is unknown, or not allowed to do this."""
     if code == UNKNOWN_CALLER:
         return RequestError(
-            f"{url} does not know who asks ({text}); give your token: --header 'Authorization: Bearer TOKEN', or "
-            "headers of Connection.",
+            f"{url} does not know who asks ({text}); give your token: --token-file FILE, the environment variable "
+            "PANECHO_TOKEN, or headers of Connection.",
             code=code,
         )
     return RequestError(f"{url} does not allow this ({text}); give credentials in headers.", code=DENIED)

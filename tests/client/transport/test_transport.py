@@ -67,6 +67,25 @@ def test_another_scheme_is_refused(url: str) -> None:
         PanEcho(url)
 
 
+@pytest.mark.parametrize(
+    ("given", "url"),
+    {
+        "localhost": "localhost:8001",
+        "triton.example.org": "triton.example.org:8001",
+        "localhost:9": "localhost:9",
+        "::1": "[::1]:8001",
+        "[::1]": "[::1]:8001",
+        "[::1]:9": "[::1]:9",
+        "dns:///triton": "dns:///triton:8001",
+        "dns:///triton:9": "dns:///triton:9",
+        "ipv4:127.0.0.1:1,127.0.0.1:2": "ipv4:127.0.0.1:1,127.0.0.1:2",
+        "http://localhost": "http://localhost",
+    }.items(),
+)
+def test_a_bare_host_has_the_port_of_grpc(given: str, url: str) -> None:
+    assert Connection(url=given).url == url
+
+
 def test_timeout_must_be_positive() -> None:
     with pytest.raises(RequestError, match="above 0"):
         Connection(url="localhost:8001", timeout=0)

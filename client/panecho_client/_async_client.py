@@ -110,9 +110,10 @@ class AsyncPanEcho:
             on_progress: Called with the number of files done, and of all files.
 
         Raises:
-            FilesError: A path is missing, unreadable, empty or too large.
+            FilesError: A path is missing or too large, or a file cannot be read and ``on_error`` is ``fail``.
+            NoUsableVideoError: No file can be used; ``without_cine`` says whether that is because none is a cine.
             UnknownTaskError: The server has no such task.
-            RequestError: Another argument is wrong, no file can be used, or one cannot and ``on_error`` is ``fail``.
+            RequestError: Another argument is wrong, or a file cannot be used and ``on_error`` is ``fail``.
             ServerUnavailableError: Nothing answers, or the server is not ready.
             DeadlineExceededError: No answer in time.
             ServerError: The server failed, has another version, or keeps changing its weights.
@@ -120,7 +121,7 @@ class AsyncPanEcho:
         files = (await asyncio.to_thread(find_files, paths)).files
         request = StudyRequest(
             files=files,
-            sizes=await asyncio.to_thread(file_sizes, files),
+            sizes=await asyncio.to_thread(file_sizes, files, {} if on_error == "skip" else None),
             tasks=tasks if tasks is None or isinstance(tasks, str) else tuple(tasks),
             clip_options=clip_options or ClipOptions(),
             on_error=on_error,

@@ -3,6 +3,7 @@
 PanEchoError
 ├── RequestError                 what was asked for cannot be done: change the request
 │   ├── FilesError               a path is missing, unreadable, empty or too large
+│   ├── NoUsableVideoError       no file of the study can be used; `codes` says why
 │   └── UnknownTaskError         the server has no task of that name (also a KeyError)
 ├── ServerUnavailableError       nothing answers at the address, or it is not ready
 │   └── ServerBusyError          it takes no more requests now: send the same one again later
@@ -17,6 +18,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
+
+NO_CINE = frozenset(
+    {
+        *("NOT_ULTRASOUND", "NOT_TRANSTHORACIC", "NOT_A_CINE", "SPECTRAL_DOPPLER", "M_MODE", "VOLUME"),
+        *("STRUCTURED_REPORT", "WAVEFORM", "DICOMDIR"),
+    }
+)
+"""Status codes of what a study holds in addition to its cines; docs/reference/statuses.md lists them all."""
+
+NOTHING_USABLE = "no file of this request could be used: "
+"""How the server begins that a study has no usable file."""
+
+STATUS_CODE = re.compile(r"(?:video_sizes\[\d+\]|[:;] \d+): ([A-Z_0-9]+): ")
 
 # How the server names a file: ``video_sizes[2]: …``, or a list such as ``0: CODE: …; 2: CODE: …``.
 VIDEO_INDEX = re.compile(r"video_sizes\[(\d+)\]|(?:^|[:;] )(\d+): (?=[A-Z])")
@@ -77,6 +91,20 @@ class RequestError(PanEchoError):
 
 class FilesError(RequestError):
     """A path is missing, unreadable, empty or too large; ``paths`` holds it."""
+
+
+class NoUsableVideoError(RequestError):
+    """No file of the study can be used."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The status code of each file."""
+        return tuple(STATUS_CODE.findall(self.message))
+
+    @property
+    def without_cine(self) -> bool:
+        """Whether nothing is wrong with the files, and none is a cine: there is nothing to predict."""
+        return bool(self.codes) and {*self.codes} <= NO_CINE
 
 
 class UnknownTaskError(RequestError, KeyError):

@@ -1,12 +1,13 @@
 """Reads files, and members of ZIP files as if they were files."""
 
 import hashlib
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,29 +19,52 @@ from panecho_client._zip_files import member_size, open_member, zip_of
 # What zipfile raises for a member that is broken, compressed in an unknown way or encrypted.
 DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
+DAMAGED_ZIP = "DATA_LOSS"
+
+UNREADABLE_FILE = "UNREADABLE_FILE"
+"""Status code of a file that the client cannot read."""
+
 _CHUNK = 1 << 20
 
 
-def file_sizes(files: Iterable[Path]) -> list[int]:
+Faults: TypeAlias = dict[int, FilesError]
+"""Files that cannot be read, by their index."""
+
+
+def file_sizes(files: Iterable[Path], faults: Faults | None = None) -> list[int]:
     """Return the size of each file in bytes.
 
+    Args:
+        files: The files.
+        faults: Takes the errors of files that cannot be read, whose size is 0 then; without, they are raised.
+
     Raises:
-        FilesError: A file cannot be read.
+        FilesError: A file cannot be read, and there are no ``faults``.
     """
-    return [_size(file) for file in files]
+    sizes = []
+    for index, file in enumerate(files):
+        size = 0
+        with _noted(faults, index):
+            size = _size(file)
+        sizes.append(size)
+    return sizes
 
 
-def read_files(files: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def read_files(files: Iterable[Path], faults: Faults | None = None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Read files into one buffer.
+
+    Args:
+        files: The files.
+        faults: As of ``file_sizes``.
 
     Returns:
         The files' bytes one after another, uint8 [total], and each file's size in bytes, int64 [N].
 
     Raises:
-        FilesError: A file cannot be read, or they are too large for one request. Sizes are checked before reading.
+        FilesError: They are too large for one request, which is checked before reading; or as of ``file_sizes``.
     """
     files = tuple(files)
-    sizes = np.array(file_sizes(files), dtype=np.int64)
+    sizes = np.array(file_sizes(files, faults), dtype=np.int64)
     total = int(sizes.sum())
     if total > MAX_STUDY_BYTES:
         raise FilesError(
@@ -49,10 +73,33 @@ def read_files(files: Iterable[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int
             paths=files,
         )
     buffer = np.empty(total, dtype=np.uint8)
-    stops = np.cumsum(sizes)
-    for file, start, stop in zip(files, stops - sizes, stops, strict=True):
-        _read_into(file, buffer.data[start:stop])
-    return buffer, sizes
+    end = 0
+    for index, file in enumerate(files):
+        if faults is not None and index in faults:
+            continue
+        with _noted(faults, index):
+            _read_into(file, buffer.data[end : end + sizes[index]])
+        sizes[index] = 0 if faults and index in faults else sizes[index]
+        end += sizes[index]
+    return buffer[:end], sizes
+
+
+def unreadable_status(error: FilesError) -> str:
+    """Return the status of a file that cannot be read; it names neither the file nor a member of a ZIP file."""
+    if error.code == DAMAGED_ZIP:
+        return f"{UNREADABLE_FILE}: damaged in its ZIP file, or packed in a way that is not read"
+    names = "|".join(re.escape(str(path)) for path in error.paths)
+    return f"{UNREADABLE_FILE}: {re.sub(f'^({names}) ', '', error.message).rstrip('.')}"
+
+
+@contextmanager
+def _noted(faults: Faults | None, index: int) -> Iterator[None]:
+    try:
+        yield
+    except FilesError as error:
+        if faults is None:
+            raise
+        faults[index] = error
 
 
 def read_start(file: Path, size: int) -> bytes:
@@ -81,9 +128,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unreadable(path, error.strerror or error, "PERMISSION_DENIED") from None
+        raise _unreadable(path, error.strerror or type(error).__name__, "PERMISSION_DENIED") from None
     except DAMAGED as error:
-        raise _unreadable(path, error, "DATA_LOSS") from None
+        raise _unreadable(path, error, DAMAGED_ZIP) from None
 
 
 def _unreadable(path: Path, reason: object, code: str) -> FilesError:

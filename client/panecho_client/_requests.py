@@ -1,7 +1,8 @@
 """Decides how a study is sent and joins the answers: all the logic that needs no server."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +27,7 @@ from panecho_client._contract import (
     is_ok,
 )
 from panecho_client._description import Task, Weights
-from panecho_client._exceptions import RequestError, ServerError, UnknownTaskError
+from panecho_client._exceptions import NOTHING_USABLE, NoUsableVideoError, RequestError, ServerError, UnknownTaskError
 
 Batching = Literal["auto", "whole-study", "per-video"]
 
@@ -34,6 +35,9 @@ Batching = Literal["auto", "whole-study", "per-video"]
 ONE_REQUEST_FILES = 4
 ONE_REQUEST_BYTES = 32 * 2**20
 ONE_REQUEST_CLIPS = 32  # of 64 frames, the longest clip, a server takes this many by default
+
+EMPTY_FILE = "EMPTY_FILE: the file has 0 bytes"
+"""The server's status for a file without a byte."""
 
 COPY = "DUPLICATE: the same video as video_sizes[{}]; it counts once"
 
@@ -113,6 +117,34 @@ def refused_status(error: RequestError) -> str | None:
     return refused["status"] if refused else None
 
 
+def nothing_usable(statuses: Iterable[str]) -> NoUsableVideoError:
+    """Return the error for files of which none can be used, as the server says it."""
+    lines = "; ".join(f"video_sizes[{index}]: {status}" for index, status in enumerate(statuses))
+    return NoUsableVideoError(f"{NOTHING_USABLE}{lines}")
+
+
+@contextmanager
+def stating(statuses: Mapping[int, str]) -> Iterator[None]:
+    """Give files that were sent as empty because they cannot be read their statuses in an error of the server."""
+    try:
+        yield
+    except RequestError as error:
+        text = error.message
+        for index, status in statuses.items():
+            text = text.replace(f"video_sizes[{index}]: {EMPTY_FILE}", f"video_sizes[{index}]: {status}")
+        raise type(error)(text, code=error.code, paths=error.paths) from None
+
+
+def with_statuses(outputs: Mapping[str, NDArray[Any]], statuses: Mapping[int, str]) -> dict[str, NDArray[Any]]:
+    """Return outputs in which files that were sent as empty because they cannot be read have their statuses."""
+    if not statuses or VIDEO_STATUS not in outputs:
+        return dict(outputs)
+    found = outputs[VIDEO_STATUS].copy()
+    for index, status in statuses.items():
+        found[index] = status.encode()
+    return {**outputs, VIDEO_STATUS: found}
+
+
 def skipped_video(status: str) -> VideoAnswer:
     """Return the answer for a file that cannot be used."""
     return VideoAnswer(status=status, logits=NO_LOGITS, rows={})
@@ -146,14 +178,16 @@ def require_usable(answers: Sequence[VideoAnswer], files: Sequence[Path], on_err
     """Refuse a study of which files cannot be used, as the server does for a study in one request.
 
     Raises:
-        RequestError: No video can be used, or one cannot and ``on_error`` is ``fail``.
+        NoUsableVideoError: No video can be used.
+        RequestError: One cannot, and ``on_error`` is ``fail``.
     """
     bad = [index for index, answer in enumerate(answers) if not is_ok(answer.status)]
     if len(bad) == len(answers) or (bad and on_error == "fail"):
         named = bad if on_error == "skip" else bad[:1]
         statuses = "; ".join(f"video_sizes[{index}]: {answers[index].status}" for index in named)
-        start = "no file of this study could be used: " if on_error == "skip" else ""
-        raise RequestError(f"{start}{statuses}").naming(files)
+        if on_error == "fail":
+            raise RequestError(statuses).naming(files)
+        raise NoUsableVideoError(f"no file of this study could be used: {statuses}").naming(files)
 
 
 def without_copies(answers: Sequence[VideoAnswer]) -> list[VideoAnswer]:

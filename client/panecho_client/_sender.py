@@ -20,9 +20,17 @@ from panecho_client._exceptions import (
     ServerBusyError,
     ServerUnavailableError,
 )
-from panecho_client._file_bytes import read_files
+from panecho_client._file_bytes import Faults, read_files, unreadable_status
 from panecho_client._process import OwnProcess
-from panecho_client._requests import VideoAnswer, refused_status, skipped_video, video_answer
+from panecho_client._requests import (
+    VideoAnswer,
+    nothing_usable,
+    refused_status,
+    skipped_video,
+    stating,
+    video_answer,
+    with_statuses,
+)
 from panecho_client._transport import open_transport
 from panecho_client._transport.base import Transport
 
@@ -97,12 +105,26 @@ class Sender:
         return answer
 
     async def infer_files(
-        self, model: str, files: Sequence[Path], outputs: Sequence[str], parameters: Parameters
+        self, model: str, files: Sequence[Path], outputs: Sequence[str], parameters: Parameters, *, skip: bool
     ) -> dict[str, NDArray[Any]]:
-        """Read files, run a model on them together and return its outputs."""
-        video_bytes, video_sizes = await asyncio.to_thread(read_files, files)
+        """Read files, run a model on them together and return its outputs.
+
+        Args:
+            model: Name of the model.
+            files: The files.
+            outputs: Names of the outputs to return.
+            parameters: Of the request.
+            skip: Whether a file that cannot be read is sent as one of 0 bytes and gets a status that says so.
+        """
+        faults: Faults | None = {} if skip else None
+        video_bytes, video_sizes = await asyncio.to_thread(read_files, files, faults)
+        statuses = {index: unreadable_status(error) for index, error in (faults or {}).items()}
         inputs: dict[str, NDArray[Any]] = {VIDEO_BYTES: video_bytes, VIDEO_SIZES: video_sizes}
-        return await self.infer(model, inputs, outputs, parameters)
+        with stating(statuses):
+            if len(statuses) == len(files):
+                raise nothing_usable(statuses.values())
+            answer = await self.infer(model, inputs, outputs, parameters)
+        return with_statuses(answer, statuses)
 
     async def each_file(
         self,
@@ -114,13 +136,15 @@ class Sender:
     ) -> list[VideoAnswer]:
         """Run a model on each file separately; ``video_status`` is requested as well."""
         await self.known()  # where no server has ever answered, this fails at once
+        skip = parameters.get(ON_ERROR) != "fail"
         single = {**parameters, ON_ERROR: "skip"}
         done = 0
 
         async def send(file: Path) -> VideoAnswer:
             nonlocal done
             try:
-                answer = video_answer(await self.infer_files(model, [file], [*outputs, VIDEO_STATUS], single))
+                found = await self.infer_files(model, [file], [*outputs, VIDEO_STATUS], single, skip=skip)
+                answer = video_answer(found)
             except RequestError as error:
                 status = refused_status(error)
                 if status is None:

@@ -91,7 +91,10 @@ class StudyRequest:
         names = output_names(tasks, embedding=self.embedding, key_frames=self.key_frames)
         with naming(self.files):
             (outputs,) = await sender.each(
-                lambda files: sender.infer_files(ENSEMBLE, files, names, self._parameters), [self.files]
+                lambda files: sender.infer_files(
+                    ENSEMBLE, files, names, self._parameters, skip=self.on_error == "skip"
+                ),
+                [self.files],
             )
         self.on_progress(len(self.files), len(self.files))
         return outputs

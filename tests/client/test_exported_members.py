@@ -22,6 +22,7 @@ EXPORTED = [
     "PanEchoError",
     "Parity",
     "Prediction",
+    "NoUsableVideoError",
     "RequestError",
     "Retry",
     "ServerBusyError",

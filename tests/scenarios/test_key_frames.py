@@ -11,7 +11,7 @@ import tritonclient.http
 from numpy.typing import NDArray
 
 from panecho_client import ClipOptions, IncompatibleServerError, PanEcho, _responses, _sender, _study_request
-from panecho_client._file_bytes import read_files
+from panecho_client._file_bytes import Faults, read_files
 from panecho_client._requests import Batching
 from panecho_preprocessing import ClipOptions as ServerOptions
 from panecho_preprocessing import preprocess_study
@@ -69,9 +69,9 @@ def test_the_client_sends_each_file_once(
 ) -> None:
     sent: Counter[Path] = Counter()
 
-    def counted(paths: list[Path]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def counted(paths: list[Path], faults: Faults | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         sent.update(paths)
-        return read_files(paths)
+        return read_files(paths, faults)
 
     monkeypatch.setattr(_sender, "read_files", counted)
     with PanEcho(server.grpc_url) as panecho:

@@ -26,8 +26,9 @@ STUDIES = "studies.csv"
 PREDICTIONS = "predictions.csv"
 PARQUET = "predictions.parquet"
 DICTIONARY = "dictionary.csv"
+WITHOUT_CINE = "without_cine.csv"
 FAILURES = "failures.csv"
-TABLES = (STUDIES, PREDICTIONS, PARQUET, DICTIONARY, FAILURES)
+TABLES = (STUDIES, PREDICTIONS, PARQUET, DICTIONARY, WITHOUT_CINE, FAILURES)
 
 LINE_END = b"\r\n"
 
@@ -39,7 +40,7 @@ QUOTED = re.compile(r"""(?<!\w)b?(?P<quote>['"]).*?(?P=quote)(?!\w)""")
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A study that could not be predicted.
+    """A study that could not be predicted, or that holds nothing to predict.
 
     Attributes:
         study: Name of the study.
@@ -113,18 +114,29 @@ def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> Non
     write_whole(folder / DICTIONARY, csv_text(dictionary_rows(tasks), DICTIONARY_COLUMNS).encode())
 
 
-def write_failures(folder: Path, failures: Iterable[Failure]) -> None:
-    """Write the table of the studies that failed; remove an old one if none failed.
+def write_failures(table: Path, failures: Iterable[Failure]) -> None:
+    """Write the table of the studies that failed, or hold nothing to predict; remove an old one if there are none.
 
     Raises:
         FilesError: It cannot be written.
     """
     rows = [asdict(failure) for failure in failures]
     if not rows:
-        _remove([folder / FAILURES])
+        _remove([table])
         return
-    with unfinished(folder / FAILURES) as file:
+    with unfinished(table) as file:
         append_csv(file, rows, FAILURE_COLUMNS)
+
+
+def read_failures(table: Path) -> tuple[Failure, ...]:
+    """Read what ``write_failures`` wrote; nothing where there is no table.
+
+    Raises:
+        FilesError: It cannot be read.
+    """
+    with _readable(table):
+        rows = read_csv(table, FAILURE_COLUMNS) if table.exists() else []
+    return tuple(Failure(**{name: str(value or "") for name, value in row.items()}) for row in rows)
 
 
 def _without_paths(error: PanEchoError, names: Mapping[Path, str]) -> str:

@@ -5,6 +5,7 @@ FOLDER/
 ├── studies/NAME/           prediction.json, study.csv, videos.csv, and the reports and key frames asked for
 ├── studies.csv             all studies, a row each
 ├── predictions.csv         all studies, a row per study or video, task and class; predictions.parquet when asked for
+├── without_cine.csv        studies that hold nothing to predict
 ├── dictionary.csv          what each column of these tables holds
 └── failures.csv            studies that could not be predicted in the last run
 """
@@ -20,15 +21,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from panecho_client._archive.joined_tables import (
+    FAILURES,
     STUDY_TABLE,
     TABLES,
     VIDEOS_TABLE,
+    WITHOUT_CINE,
     Failure,
+    read_failures,
     write_failures,
     write_tables,
 )
 from panecho_client._description import VERSION
-from panecho_client._exceptions import FilesError, PanEchoError
+from panecho_client._exceptions import FilesError, NoUsableVideoError, PanEchoError
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.key_table import append_key_table
 from panecho_client._identity.optional_packages import needs_reports_extra
@@ -95,6 +99,7 @@ class OutputFolder:
     key_table: Path | None = None
     _claimed: set[str] = field(default_factory=set, init=False, repr=False)
     _failures: dict[str, Failure] = field(default_factory=dict, init=False, repr=False)
+    _without_cine: dict[str, Failure] = field(default_factory=dict, init=False, repr=False)
 
     def prepare(self, *, resume: bool, settings: Mapping[str, Setting]) -> None:
         """Make the folder, or go on with what a run of the same settings left in it.
@@ -119,6 +124,7 @@ class OutputFolder:
             with accessing(folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 remove_leftovers(folder, names)
+        self._without_cine = {found.study: found for found in read_failures(self.path / WITHOUT_CINE)}
         write_whole(self.path / SETTINGS, f"{json.dumps(settings, indent=2)}\n".encode())
         _require_room(self.path)
 
@@ -143,7 +149,10 @@ class OutputFolder:
         return self._studies / name
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a result of this study."""
+        """Tell whether there is a result of this study, or it is known to hold nothing to predict."""
+        return name in self._without_cine or self._predicted(name)
+
+    def _predicted(self, name: str) -> bool:
         return (self.folder_of(name) / PREDICTION).is_file()
 
     def write(
@@ -193,7 +202,7 @@ class OutputFolder:
             append_key_table(self.key_table, headers, pseudonym_key=self.pseudonym_key)
 
     def fail(self, name: str | None, headers: Sequence[SopInstance], error: PanEchoError) -> None:
-        """Note for ``failures.csv`` that a study could not be predicted or written.
+        """Note for ``failures.csv`` that a study could not be predicted; for ``without_cine.csv`` if it has no cine.
 
         Args:
             name: From ``claim``; None if the study could not be named.
@@ -203,7 +212,8 @@ class OutputFolder:
         failure = Failure.of(
             name, headers, error, include_identifiers=self.include_identifiers, pseudonym_key=self.pseudonym_key
         )
-        self._failures[failure.study] = failure
+        table = self._without_cine if _holds_no_cine(error) else self._failures
+        table[failure.study] = failure
 
     def finish(self) -> None:
         """Write the tables of what is there; also after an interruption.
@@ -211,14 +221,15 @@ class OutputFolder:
         Raises:
             FilesError: A table cannot be written, or a study's is missing or damaged.
         """
-        write_failures(self.path, self.failures)
+        write_failures(self.path / FAILURES, self.failures)
+        write_failures(self.path / WITHOUT_CINE, (of for name, of in sorted(self._without_cine.items())))
         found = self._studies.glob(f"[!.]*/{PREDICTION}")
         write_tables(self.path, sorted(path.parent for path in found), parquet=self.parquet)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
         """Studies that failed and have no result, sorted by name."""
-        return tuple(failure for name, failure in sorted(self._failures.items()) if not self.has(name))
+        return tuple(failure for name, failure in sorted(self._failures.items()) if not self._predicted(name))
 
     @property
     def tables(self) -> tuple[Path, ...]:
@@ -273,6 +284,10 @@ class OutputFolder:
             )
             given = f"{self.path} holds results already; give --resume to go on with them, or name another folder."
             raise FilesError(unknown if resume else given, paths=[self.path])
+
+
+def _holds_no_cine(error: PanEchoError) -> bool:
+    return isinstance(error, NoUsableVideoError) and error.without_cine
 
 
 def _require_room(folder: Path) -> None:

@@ -2,13 +2,13 @@
 
 import time
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-StudyOutcome = Literal["done", "incomplete", "failed", "kept"]
-"""``incomplete``: predicted from the instances that could be fetched, not from all."""
+StudyOutcome = Literal["done", "incomplete", "failed", "kept", "without cine"]
+"""``incomplete``: predicted from the instances that could be fetched, not from all; ``kept``: was there before."""
 
 SECONDS_BETWEEN_LINES = 10.0
 MINUTE, HOUR = 60, 3600
@@ -23,7 +23,7 @@ class RunProgress:
     """
 
     def __init__(self, messages: Console, total: int) -> None:
-        self.counts: dict[StudyOutcome, int] = {"done": 0, "incomplete": 0, "failed": 0, "kept": 0}
+        self.counts: dict[StudyOutcome, int] = dict.fromkeys(get_args(StudyOutcome), 0)
         self._messages = messages
         self._total = total
         self._started = self._said = time.monotonic()
@@ -46,8 +46,9 @@ class RunProgress:
         counts = self.counts
         before = f", {counts['kept']} were there before" if counts["kept"] else ""
         incomplete = f" ({counts['incomplete']} of them incomplete)" if counts["incomplete"] else ""
+        empty = f", {counts['without cine']} without a cine (nothing to predict)" if counts["without cine"] else ""
         predicted = counts["done"] + counts["incomplete"]
-        return f"{predicted} of {self._total} studies predicted{incomplete}, {counts['failed']} failed{before}."
+        return f"{predicted} of {self._total} studies predicted{incomplete}, {counts['failed']} failed{empty}{before}."
 
     @property
     def text(self) -> str:

@@ -16,6 +16,7 @@ from panecho_client._description import Weights
 from panecho_client._exceptions import (
     FilesError,
     IncompatibleServerError,
+    NoUsableVideoError,
     PanEchoError,
     ServerBusyError,
     ServerError,
@@ -105,7 +106,7 @@ class ArchiveRun:
             if ends_the_run(error, HOPELESS if files else HOPELESS_SOURCE):
                 raise
             self.folder.fail(name, files.headers if files else (), error)
-            return "failed"
+            return "without cine" if isinstance(error, NoUsableVideoError) and error.without_cine else "failed"
         return "incomplete" if files.missing else "done"
 
     async def predict_files(self, name: str, files: StudyFiles) -> None:

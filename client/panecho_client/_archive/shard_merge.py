@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Self
 
 from panecho_client._archive.joined_tables import (
-    FAILURE_COLUMNS,
     FAILURES,
     TABLES,
+    WITHOUT_CINE,
     Failure,
+    read_failures,
     write_failures,
     write_tables,
 )
@@ -21,7 +22,6 @@ from panecho_client._archive.shard import Shard
 from panecho_client._exceptions import FilesError
 from panecho_client._whole_files import accessing, write_whole
 from panecho_client.outputs.stored_results import PREDICTION
-from panecho_client.outputs.table_files import read_csv
 
 FINISHED = "shard.json"
 SHARD = "shard"
@@ -36,6 +36,7 @@ class Part:
     settings: dict[str, Setting]
     studies: tuple[Path, ...]
     failures: tuple[Failure, ...]
+    without_cine: tuple[Failure, ...]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -49,8 +50,10 @@ class Part:
             shard = Shard.parse(str(settings.pop(SHARD)))
         except (KeyError, ValueError):
             raise FilesError(f"{folder} is not the --output of a run with --shard.", paths=[folder]) from None
-        studies, failures = _read_studies(folder), _read_failures(folder)
-        finished, found = _read_json(folder / FINISHED).get("studies"), len(studies) + len(failures)
+        studies, failures = _read_studies(folder), read_failures(folder / FAILURES)
+        without_cine = read_failures(folder / WITHOUT_CINE)
+        finished = _read_json(folder / FINISHED).get("studies")
+        found = len(studies) + len(failures) + len(without_cine)
         if found != finished:
             content = f"holds {found} of {finished} studies" if finished is not None else "was not run to its end"
             raise FilesError(
@@ -58,7 +61,14 @@ class Part:
                 code="DATA_LOSS",
                 paths=[folder],
             )
-        return cls(folder=folder, shard=shard, settings=settings, studies=studies, failures=failures)
+        return cls(
+            folder=folder,
+            shard=shard,
+            settings=settings,
+            studies=studies,
+            failures=failures,
+            without_cine=without_cine,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +80,21 @@ class Merged:
         shards: Number of shards.
         studies: Number of studies that have results.
         failed: Number of studies that have none.
+        without_cine: Number of studies that hold nothing to predict.
     """
 
     tables: tuple[Path, ...]
     shards: int
     studies: int
     failed: int
+    without_cine: int
 
     @property
     def summary(self) -> str:
         """What became of the studies."""
-        total = self.studies + self.failed
-        return f"{self.shards} shards: {self.studies} of {total} studies predicted, {self.failed} failed."
+        total = self.studies + self.failed + self.without_cine
+        empty = f", {self.without_cine} without a cine (nothing to predict)" if self.without_cine else ""
+        return f"{self.shards} shards: {self.studies} of {total} studies predicted, {self.failed} failed{empty}."
 
 
 def note_finished(folder: Path) -> None:
@@ -90,7 +103,8 @@ def note_finished(folder: Path) -> None:
     Raises:
         FilesError: It cannot be written.
     """
-    studies = len(_read_studies(folder)) + len(_read_failures(folder))
+    others = (read_failures(folder / table) for table in (FAILURES, WITHOUT_CINE))
+    studies = len(_read_studies(folder)) + sum(map(len, others))
     write_whole(folder / FINISHED, f"{json.dumps({'studies': studies})}\n".encode())
 
 
@@ -127,13 +141,15 @@ def merge(folders: Sequence[Path], output: Path) -> Merged:
     _require_same_settings(parts)
     studies = sorted((study for part in parts for study in part.studies), key=lambda study: study.name)
     failures = sorted((failure for part in parts for failure in part.failures), key=lambda failure: failure.study)
-    _require_distinct([study.name for study in studies] + [failure.study for failure in failures])
+    empty = sorted((found for part in parts for found in part.without_cine), key=lambda found: found.study)
+    _require_distinct([study.name for study in studies] + [found.study for found in (*failures, *empty)])
     with accessing(output):
         output.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_failures(output, failures)
+    write_failures(output / FAILURES, failures)
+    write_failures(output / WITHOUT_CINE, empty)
     write_tables(output, studies, parquet=bool(parts[0].settings.get("parquet")))
     tables = tuple(path for table in TABLES if (path := output / table).exists())
-    return Merged(tables=tables, shards=len(parts), studies=len(studies), failed=len(failures))
+    return Merged(tables=tables, shards=len(parts), studies=len(studies), failed=len(failures), without_cine=len(empty))
 
 
 def _require_all(parts: Sequence[Part]) -> None:
@@ -149,7 +165,9 @@ def _require_all(parts: Sequence[Part]) -> None:
 
 
 def _require_same_settings(parts: Sequence[Part]) -> None:
-    parts = [part for part in parts if part.studies or part.failures]  # an empty shard was run without a server
+    parts = [
+        part for part in parts if part.studies or part.failures or part.without_cine
+    ]  # an empty shard was run without a server
     for first, part in pairwise(parts):
         names = first.settings.keys() | part.settings.keys()
         other = sorted(name for name in names if first.settings.get(name) != part.settings.get(name))
@@ -179,10 +197,3 @@ def _read_json(path: Path) -> dict[str, Setting]:
 
 def _read_studies(folder: Path) -> tuple[Path, ...]:
     return tuple(path.parent for path in folder.glob(f"studies/[!.]*/{PREDICTION}"))
-
-
-def _read_failures(folder: Path) -> tuple[Failure, ...]:
-    path = folder / FAILURES
-    with accessing(path, "read", "run that shard again with --resume"):
-        rows = read_csv(path, FAILURE_COLUMNS) if path.exists() else []
-    return tuple(Failure(**{name: str(value or "") for name, value in row.items()}) for row in rows)

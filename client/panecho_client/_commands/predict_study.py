@@ -15,7 +15,7 @@ from panecho_client._commands.console import make_messages
 from panecho_client._commands.options import Naming, ReportOptions, ServerOptions, StudySelection
 from panecho_client._exceptions import RequestError
 from panecho_client._files import FoundFiles, LeftOut, find_files
-from panecho_client._identity.headers import SopInstance, read_header, with_content
+from panecho_client._identity.headers import SopInstance, read_headers, with_content
 from panecho_client._identity.key_table import append_key_table
 from panecho_client._identity.study_identity import StudyIdentity, identify
 from panecho_client._results import StudyResult
@@ -92,7 +92,7 @@ def _predict(panecho: PanEcho, found: FoundFiles, request: PredictionRequest, on
 def _note_names(study: StudyResult, headers: Sequence[SopInstance], naming: Naming) -> None:
     if naming.key_table:
         known = {header.path: header for header in headers}
-        found = [known.get(video.path) or read_header(video.path) for video in study.videos]
+        found = [known.get(video.path) or read_headers([video.path])[0] for video in study.videos]
         append_key_table(naming.key_table, [*map(with_content, found)], pseudonym_key=naming.key)
 
 

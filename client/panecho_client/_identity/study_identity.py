@@ -14,7 +14,7 @@ from panecho_client._files import shown_path
 from panecho_client._identity.headers import SopInstance, read_header, read_headers, with_content
 from panecho_client._identity.patient_facts import age_in_years, body_surface, is_known
 from panecho_client._identity.pseudonyms import pseudonym, pseudonymous_uid, study_name
-from panecho_client._results import StudyResult
+from panecho_client._results import StudyResult, VideoResult
 
 __all__ = ["FileIdentity", "StudyIdentity", "identify", "identify_files"]
 
@@ -169,11 +169,11 @@ def identify(
         'study-5b0c1f3f4a2e9d10'
 
     Raises:
-        FilesError: A file cannot be read.
+        FilesError: A file that was used cannot be read any more.
         RequestError: The extra ``reports`` is not installed.
     """
     known = {header.path: header for header in headers}
-    files = [known.get(video.path) or read_header(video.path) for video in study.videos]
+    files = [known.get(video.path) or _header(video) for video in study.videos]
     return StudyIdentity.of(
         map(with_content, files), include_identifiers=include_identifiers, pseudonym_key=pseudonym_key
     )
@@ -191,6 +191,11 @@ def identify_files(
     """
     headers = map(with_content, read_headers(files))
     return StudyIdentity.of(headers, include_identifiers=include_identifiers, pseudonym_key=pseudonym_key)
+
+
+def _header(video: VideoResult) -> SopInstance:
+    """Return the header of a file; one that could not be read when it was predicted has its path alone."""
+    return read_header(video.path) if video.ok else read_headers([video.path])[0]
 
 
 def _main_study(headers: Sequence[SopInstance]) -> tuple[str, list[SopInstance]]:

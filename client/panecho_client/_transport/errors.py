@@ -6,8 +6,10 @@ from typing import TypeAlias
 from tritonclient.utils import InferenceServerException
 
 from panecho_client._exceptions import (
+    NOTHING_USABLE,
     DeadlineExceededError,
     IncompatibleServerError,
+    NoUsableVideoError,
     PanEchoError,
     RequestError,
     ServerBusyError,
@@ -70,7 +72,7 @@ def translated(error: InferenceServerException, url: str, model: str, timeout: f
     if code == "DEADLINE_EXCEEDED":
         return late(url, timeout)
     if code == "INVALID_ARGUMENT":
-        return RequestError(text)
+        return NoUsableVideoError(text) if NOTHING_USABLE in text else RequestError(text)
     if code in ("NOT_FOUND", "UNIMPLEMENTED"):
         return IncompatibleServerError(f"{url} does not serve the model `{model}` ({text}); {START_ONE}.", code=code)
     return ServerError(f"the server at {url} failed: {text}; its log says more.", code=code)

@@ -27,7 +27,7 @@ class Reads:
         self.sent: Counter[str] = Counter()
         self._count(monkeypatch, pydicom.filereader, "read_partial", self._parse)
         self._count(monkeypatch, hashlib, "file_digest", lambda file, *_: self.hashed.update([Path(file.name).name]))
-        self._count(monkeypatch, _sender, "read_files", lambda files: self.sent.update(file.name for file in files))
+        self._count(monkeypatch, _sender, "read_files", lambda files, _: self.sent.update(file.name for file in files))
 
     def clear(self) -> None:
         self.parsed = 0

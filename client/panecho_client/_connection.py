@@ -1,7 +1,9 @@
 """How a client reaches its server: small groups of settings with named defaults."""
 
 import re
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -43,7 +45,7 @@ class Tls:
         private_key: PEM file of the certificate's private key.
 
     Raises:
-        RequestError: Half of the pair is missing, or a file does not exist.
+        RequestError: Half of the pair is missing, a file does not exist, or does not hold what it should.
     """
 
     root_certificates: Path | None = None
@@ -58,6 +60,13 @@ class Tls:
             path = getattr(self, name)
             if path is not None and not Path(path).is_file():
                 raise RequestError(f"{name}: {path} is not a file; give the path of a PEM file.", paths=[Path(path)])
+        if self.root_certificates:
+            with _pem("root_certificates", self.root_certificates):
+                ssl.create_default_context(cafile=self.root_certificates)
+        if self.certificate and self.private_key:
+            with _pem("certificate and private_key", self.certificate, self.private_key):
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.load_cert_chain(self.certificate, self.private_key, password="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +111,20 @@ class Connection:
             raise RequestError(f"{self.url}: shared_memory goes with gRPC; give host:port (8001 by default).")
         if self.tls and scheme == "http":
             raise RequestError(f"{self.url}: with tls the scheme is https://.")
+
+
+@contextmanager
+def _pem(name: str, *files: Path) -> Iterator[None]:
+    """Name the files of a setting that are no PEM, or do not belong together."""
+    try:
+        yield
+    except OSError as error:  # an SSLError is one
+        reason = (error.reason or "not PEM") if isinstance(error, ssl.SSLError) else error.strerror or "not readable"
+        shown = " and ".join(map(str, files))
+        raise RequestError(
+            f"{name}: {shown} cannot be used ({reason}); give PEM files that belong together, without a password.",
+            paths=[Path(file) for file in files],
+        ) from None
 
 
 def _with_port(url: str) -> str:

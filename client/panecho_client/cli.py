@@ -59,5 +59,5 @@ def main() -> None:
     try:
         from panecho_client._commands.app import run  # noqa: PLC0415 - what is missing is named without a traceback
     except ModuleNotFoundError as error:
-        sys.exit(f"panecho needs the cli extra: pip install 'panecho-client[cli]' ({error}).")
+        sys.exit(f"panecho needs the cli extra; in a checkout: pip install './client[cli]' ({error}).")
     sys.exit(run(sys.argv[1:]))

@@ -40,7 +40,9 @@ def _clips_of_file(path: Path, clip_length: int) -> Tensor:
 
         from panecho_preprocessing import ClipOptions, InvalidRequestError, preprocess_study  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ValidationError("validation on files needs `pip install 'panecho-triton[preprocessing]'`.") from error
+        raise ValidationError(
+            "validation on files needs the extra preprocessing; in a checkout: pip install ./client '.[preprocessing]'."
+        ) from error
     try:
         content = np.fromfile(path, np.uint8)
         sizes = np.array([len(content)], np.int64)

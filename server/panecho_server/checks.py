@@ -14,7 +14,7 @@ from panecho_server import precision, settings, wheel
 from panecho_server.errors import PlatformError
 from panecho_server.http_api import HttpApi
 
-SERVER_EXTRA = "pip install 'panecho-triton[server]'"
+SERVER_EXTRA = "in a checkout: pip install ./client '.[server]'"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not written to
 HOST = "127.0.0.1"
 

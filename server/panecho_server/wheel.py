@@ -12,7 +12,7 @@ from pathlib import Path
 from panecho_server.errors import PlatformError
 
 INSTALL = (
-    "pip install 'panecho-triton[server]'; "
+    "in a checkout: pip install ./client '.[server]'; "
     "on Python 3.13 also: pip install --no-deps nvidia-pytriton==0.7.0 numpy==1.26.4"
 )
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -38,7 +38,7 @@ def test_the_client_alone_predicts_and_its_extra_adds_the_command(
     assert len(json.loads(output(python, "-c", PREDICT, server.grpc_url, cine))["predictions"]) == 40
     without = subprocess.run([panecho, "--help"], capture_output=True, text=True, check=False, timeout=60)
     assert without.returncode == 1
-    assert without.stderr.startswith("panecho needs the cli extra: pip install 'panecho-client[cli]' (")
+    assert without.stderr.startswith("panecho needs the cli extra; in a checkout: pip install './client[cli]' (")
 
     output(*install, f"{ROOT / 'client'}[cli]")
     quick = ("--tasks", "EF", "--num-clips", "1", "--clip-length", "1", "--json", "-")
@@ -52,4 +52,4 @@ def test_the_client_alone_predicts_and_its_extra_adds_the_command(
         timeout=60,
     )
     assert refused.returncode == 1
-    assert "pip install 'panecho-client[reports]'" in refused.stderr
+    assert "pip install './client[reports]'" in refused.stderr

@@ -49,7 +49,7 @@ def test_a_machine_with_the_client_alone_is_fine(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(checks_module, "find_spec", lambda _name: None)
     (finding,) = found().values()
     assert (finding.name, finding.status) == ("embedded server", "ok")
-    assert "panecho-triton[server]" in finding.advice
+    assert "pip install ./client '.[server]'" in finding.advice
 
 
 def test_numpy_2_beside_the_server_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,5 +47,5 @@ def test_other_platform_is_sent_to_the_container(monkeypatch: pytest.MonkeyPatch
 def test_missing_wheel_says_which_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     monkeypatch.delitem(__import__("sys").modules, "pytriton", raising=False)
-    with pytest.raises(PlatformError, match=r"pip install 'panecho-triton\[server\]'"):
+    with pytest.raises(PlatformError, match=r"pip install ./client '\.\[server\]'"):
         wheel.find_wheel()

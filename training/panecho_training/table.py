@@ -112,7 +112,7 @@ def _parquet(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     try:
         from pyarrow import ArrowException, parquet  # noqa: PLC0415 - only for tables of this kind
     except ImportError:
-        raise TableError(f"{path}: Parquet needs pyarrow: pip install 'panecho-triton[training]'.") from None
+        raise TableError(f"{path}: Parquet needs pyarrow; in a checkout: pip install ./client '.[training]'.") from None
     try:
         table = parquet.read_table(path)
     except (OSError, ArrowException) as error:

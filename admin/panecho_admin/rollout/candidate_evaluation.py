@@ -17,7 +17,7 @@ GROUP = "panecho.candidate_evaluation"
 Judge: TypeAlias = Callable[[Sequence[Task], Callable[[Path], Answer | None]], list[str]]
 """Takes the model's tasks and what predicts a file, or None of an unusable one; returns why the model is refused."""
 
-NEEDED = "--evaluate needs panecho-triton[evaluation]: pip install 'panecho-triton[evaluation]'"
+NEEDED = "--evaluate needs panecho-triton[evaluation]; in a checkout: pip install ./client '.[evaluation]'"
 
 
 def load_judge(table: Path, minimums: Sequence[str]) -> Judge:

@@ -116,7 +116,8 @@ def _guarded(name: str, command: Command) -> Command:
 def _missing(name: str, error: ImportError) -> str:
     if name not in REQUIREMENTS:
         return f"cannot be loaded: {error}."
-    return f"needs {REQUIREMENTS[name]}: pip install '{REQUIREMENTS[name]}' ({error})."
+    extra = REQUIREMENTS[name].removeprefix("panecho-triton")
+    return f"needs {REQUIREMENTS[name]}; in a checkout: pip install ./client '.{extra}' ({error})."
 
 
 def _run(app: App, arguments: Sequence[str]) -> int | None:

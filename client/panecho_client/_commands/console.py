@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions
 from rich.text import Text
 
 from panecho_client._exceptions import PanEchoError
+from panecho_client.outputs.printable import hide_controls
 
 if TYPE_CHECKING:
     from cyclopts.help import HelpPanel, InlineText
@@ -23,7 +24,7 @@ INTERRUPTED = 130
 
 def make_messages() -> Console:
     """Return a console on stderr that breaks no line."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return hide_controls(Console(stderr=True, highlight=False, soft_wrap=True))
 
 
 def exit_status(command: str, run: Callable[[], int | None]) -> int:

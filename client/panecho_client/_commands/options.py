@@ -129,7 +129,7 @@ class LocalOptions:
             return None
         found = entry_points(group="panecho.local", name="transport")
         if not found:
-            raise SystemExit("--local needs panecho-triton[local]: pip install 'panecho-triton[local]'.")
+            raise SystemExit("--local needs panecho-triton[local]; in a checkout: pip install ./client '.[local]'.")
         (entry,) = found
         transport: Transport = entry.load()(
             self.checkpoint, stand_in=self.stand_in, device=self.device, precision=self.precision

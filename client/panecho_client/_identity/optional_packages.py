@@ -24,7 +24,7 @@ def needs_reports_extra() -> Iterator[None]:
         yield
     except ImportError as error:
         raise RequestError(
-            f"this output needs the reports extra: pip install 'panecho-client[reports]' ({error})."
+            f"this output needs the reports extra; in a checkout: pip install './client[reports]' ({error})."
         ) from None
 
 

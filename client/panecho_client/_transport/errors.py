@@ -42,6 +42,18 @@ RESTRICTED = "protocol is restricted"
 DENIED = "PERMISSION_DENIED"
 UNKNOWN_CALLER = "UNAUTHENTICATED"
 
+# Texts of a connection to a port that speaks otherwise, and what is wrong then.
+NOT_TRUSTED = "its certificate is not trusted: name its authority's with root_certificates (--root-certificates)"
+OTHER_PROTOCOLS = {
+    "http1.x server": "it speaks HTTP, not gRPC: give http:// before the address, or the port of gRPC (8001)",
+    "bad status line": "it speaks gRPC, not HTTP: leave http:// out, or give the port of HTTP (8000)",
+    "wrong_version_number": "it does not encrypt: leave the certificates out, or give http:// instead of https://",
+    "missing selected alpn": "it speaks HTTP with TLS, not gRPC: give https:// before the address",
+    "certificate_verify_failed": NOT_TRUSTED,
+    "certificate verify failed": NOT_TRUSTED,
+}
+MAYBE_TLS = "; if it asks for TLS, name its authority's certificate with root_certificates, and give https:// for HTTP"
+
 Translation: TypeAlias = Callable[[InferenceServerException, str, str, float], PanEchoError]
 
 _OF_HTTP = {
@@ -115,12 +127,30 @@ def unavailable(url: str, model: str, text: str, code: str = "UNAVAILABLE") -> S
         return ServerBusyError(
             f"the server at {url} takes no more requests now ({text}); send it again later.", code=code
         )
+    return ServerUnavailableError(_not_there(url, model, text, code))
+
+
+def _not_there(url: str, model: str, text: str, code: str) -> str:
+    """Return what is wrong with a server that is not there or not ready, and what to do."""
+    lowered = text.lower()
     if DEAD in text:
-        return ServerUnavailableError(f"a process of a model at {url} has died ({text}); the server needs a restart.")
+        return f"a process of a model at {url} has died ({text}); the server needs a restart."
     if STOPPING in lowered or code == "CANCELLED":  # by the server: a call that its caller cancels ends otherwise
-        return ServerUnavailableError(f"the server at {url} is being stopped ({text}); send it again when one runs.")
+        return f"the server at {url} is being stopped ({text}); send it again when one runs."
     if "unknown model" in lowered:
-        return ServerUnavailableError(f"the model `{model}` at {url} is not ready ({text}); try again later.")
-    if any(sign in lowered for sign in BROKEN) and not any(sign in lowered for sign in NEVER_MADE):
-        return ServerUnavailableError(f"the connection to {url} broke ({text}); see the server's log, try again.")
-    return ServerUnavailableError(f"no server answers at {url} ({text}); {START_ONE}.")
+        return f"the model `{model}` at {url} is not ready ({text}); try again later."
+    return _no_connection(url, text)
+
+
+def _no_connection(url: str, text: str) -> str:
+    lowered = text.lower()
+    broken, never_made = (any(sign in lowered for sign in signs) for signs in (BROKEN, NEVER_MADE))
+    other = next((advice for sign, advice in OTHER_PROTOCOLS.items() if sign in lowered), None)
+    if other:
+        return f"{url} answers, but {other}."
+    if broken and never_made:
+        return f"{url} ends every connection at once ({text}); {START_ONE}{MAYBE_TLS}."
+    if broken:
+        maybe_tls = MAYBE_TLS if "server disconnected" in lowered else ""
+        return f"the connection to {url} broke ({text}); see the server's log, try again{maybe_tls}."
+    return f"no server answers at {url} ({text}); {START_ONE}."

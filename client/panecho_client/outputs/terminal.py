@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,7 @@ from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult, VideoResult
 from panecho_client.outputs.assessment import Assessment, assess
 from panecho_client.outputs.prediction_text import format_percent, readable_class
+from panecho_client.outputs.printable import hide_controls, one_line
 from panecho_client.outputs.reference_ranges import GUIDELINES, RangeTable
 
 WIDTH_WITHOUT_TERMINAL = 100
@@ -29,7 +31,7 @@ def make_console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH_WITHOUT_TERMINAL
-    return console
+    return hide_controls(console)
 
 
 def render_report(
@@ -58,19 +60,15 @@ def render_report(
 
 
 def _summary(assessment: Assessment) -> RenderableType:
-    lines = Text("Summary\n", style="bold")
-    if assessment.no_ranges:
-        lines.append(f"{assessment.no_ranges}\n", style="yellow")
-    for text in assessment.contradictions:
-        lines.append(f"  check: {text}\n", style="bold yellow")
+    lines = [Text(assessment.no_ranges, style="yellow")] if assessment.no_ranges else []
+    lines += [Text(f"check: {text}", style="bold yellow") for text in assessment.contradictions]
     for statement in assessment.abnormal:
-        lines.append(f"  {statement.text}", style="bold red" if statement.severity >= SEVERE else "bold")
-        lines.append(f" ({statement.evidence})\n", style="not bold")
-    for statement in assessment.undecided:
-        lines.append(f"  undecided: {statement.text} ({statement.evidence})\n", style="not bold")
+        style = "bold red" if statement.severity >= SEVERE else "bold"
+        lines.append(Text.assemble((statement.text, style), f" ({statement.evidence})"))
+    lines += [Text(f"undecided: {statement.text} ({statement.evidence})") for statement in assessment.undecided]
     if not assessment.abnormal:
-        lines.append("  Nothing abnormal was predicted.\n", style="not bold")
-    return lines
+        lines.append(Text("Nothing abnormal was predicted."))
+    return Group(Text("Summary", style="bold"), *(_indented(line, 2) for line in lines), "")
 
 
 def _measured(assessment: Assessment) -> Table:
@@ -93,18 +91,18 @@ def _measured(assessment: Assessment) -> Table:
 
 def _classified(assessment: Assessment) -> Table:
     table = _plain_table("Findings")
-    table.add_column("Task", overflow="fold")
-    table.add_column("Finding", overflow="fold")
+    table.add_column("Finding (task)", overflow="fold")
     table.add_column("Probability", justify="right", no_wrap=True)
     for group, members in groupby(assessment.classified, key=lambda value: value.group):
         table.add_row()
         table.add_row(Text(group, style="bold cyan"))
         for value in members:
             finding = value.sentence if value.decided else f"undecided: {value.sentence}"
-            table.add_row(*map(Text, (f"  {value.key}", finding, format_percent(value.probability))))
+            said = Text.assemble(finding, (f" ({value.key})", "dim"))
+            table.add_row(_indented(said, 2), format_percent(value.probability))
             for name, probability in value.probabilities:
                 if name != value.label:
-                    table.add_row("", Text(f"  {readable_class(name)}"), format_percent(probability), style="dim")
+                    table.add_row(_indented(readable_class(name), 4), format_percent(probability), style="dim")
     table.add_row()
     return table
 
@@ -112,7 +110,12 @@ def _classified(assessment: Assessment) -> Table:
 def _video(study: StudyResult, video: VideoResult, ranges: RangeTable) -> list[RenderableType]:
     alone = replace(study, predictions=video.predictions, videos=(video,))
     assessment = assess(alone, UNKNOWN, ranges)
-    return [Text(shown_path(video.path), style="bold"), _measured(assessment), _classified(assessment)]
+    return [Text(one_line(shown_path(video.path)), style="bold"), _measured(assessment), _classified(assessment)]
+
+
+def _indented(text: Text | str, columns: int) -> Padding:
+    """Return a cell whose lines, also those after the first, are indented."""
+    return Padding(Text(text) if isinstance(text, str) else text, (0, 0, 0, columns))
 
 
 def _plain_table(title: str) -> Table:
@@ -127,7 +130,7 @@ def _files(study: StudyResult) -> Table:
     table.add_column(overflow="fold")
     for video in study.videos:
         status = Text(video.status) if video.ok else Text(f"skipped: {video.status}", style="yellow")
-        table.add_row(Text(f"  {shown_path(video.path)}"), status)
+        table.add_row(Text(f"  {one_line(shown_path(video.path))}"), status)
     return table
 
 

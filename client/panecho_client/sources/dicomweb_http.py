@@ -158,5 +158,5 @@ def _needs_extra() -> Iterator[None]:
         yield
     except ImportError as error:
         raise RequestError(
-            f"DICOMweb needs the dicomweb extra: pip install 'panecho-client[dicomweb]' ({error})."
+            f"DICOMweb needs the dicomweb extra; in a checkout: pip install './client[dicomweb]' ({error})."
         ) from None

@@ -228,7 +228,7 @@ def test_a_damaged_study_is_named(make_study: MakeStudy, output: OutputFolder, d
 def test_a_missing_package_is_said_before_the_run(output: OutputFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "highdicom", None)
     output.prepare(resume=False, settings=SETTINGS)
-    with pytest.raises(RequestError, match=r"pip install 'panecho-client\[reports\]'"):
+    with pytest.raises(RequestError, match=r"pip install './client\[reports\]'"):
         OutputFolder(output.path, sr=True).prepare(resume=False, settings=SETTINGS)
 
 

@@ -87,10 +87,12 @@ def test_interrupts_are_documented() -> None:
 @pytest.mark.parametrize("commands", [[entry("serve", "no_such_package.cli:serve")], []])
 def test_command_of_a_missing_package_says_how_to_get_it(arguments: list[str], commands: list[EntryPoint]) -> None:
     commands = [*commands, entry("predict", "panecho_client._commands.predict:predict")]
-    assert "pip install 'panecho-triton[server]'" in " ".join(invoke("--help", commands=commands).stdout.split())
+    assert "pip install ./client '.[server]'" in " ".join(invoke("--help", commands=commands).stdout.split())
     result = invoke("serve", *arguments, commands=commands)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "panecho serve: needs panecho-triton[server]: pip install 'panecho-triton[server]'" in result.stderr
+    assert (
+        "panecho serve: needs panecho-triton[server]; in a checkout: pip install ./client '.[server]'" in result.stderr
+    )
 
 
 def test_other_command_that_cannot_be_loaded_is_named() -> None:
@@ -112,7 +114,7 @@ def test_without_the_extra_the_command_says_what_to_install() -> None:
     code = "import sys; sys.modules['cyclopts'] = None; from panecho_client.cli import main; main()"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.returncode == 1
-    assert finished.stderr.startswith("panecho needs the cli extra: pip install 'panecho-client[cli]'")
+    assert finished.stderr.startswith("panecho needs the cli extra; in a checkout: pip install './client[cli]'")
     assert "Traceback" not in finished.stderr
 
 

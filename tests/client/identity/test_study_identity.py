@@ -135,7 +135,7 @@ def test_a_file_that_is_gone_keeps_its_path(tmp_path: Path) -> None:
 
 def test_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(RequestError, match=r"pip install 'panecho-client\[reports\]'"):
+    with pytest.raises(RequestError, match=r"pip install './client\[reports\]'"):
         read_header(write_nothing(tmp_path))
 
 

@@ -1,5 +1,6 @@
 import io
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from panecho_client import StudyResult
+from panecho_client._commands.console import make_messages
 from panecho_client.outputs.prediction_text import format_percent
-from panecho_client.outputs.terminal import render_report
+from panecho_client.outputs.terminal import make_console, render_report
 from support.reported_studies import reported
 
 
@@ -55,7 +57,29 @@ def test_every_task_and_group_is_shown(study: StudyResult) -> None:
     lines = [line.rstrip() for line in render(study).splitlines()]
     for key, prediction in study.predictions.items():
         assert prediction.task.group in lines
-        assert any(line.startswith(f"  {key} ") for line in lines)
+        assert any(line.startswith(f"  {key} ") or f"({key})" in line for line in lines)
+
+
+def test_no_name_of_a_task_is_broken_at_80_columns(study: StudyResult) -> None:
+    text = render(study, width=80)
+    for key in study.predictions:
+        assert re.search(rf"(?<!\S)\(?{re.escape(key)}\)?(?!\S)", text), key
+
+
+CONTROLS = "a\x1b[31mred\x1b]0;title\x07\x9b2J\r\u202ehidden\nnext line.dcm"
+
+
+def test_control_characters_of_names_are_shown_and_not_sent(
+    study: StudyResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = replace(study, videos=(replace(study.videos[1], path=Path(CONTROLS)),))
+    make_console().print(render_report(named))
+    make_messages().print(f"{CONTROLS} cannot be read", style="red", markup=False)
+    shown = capsys.readouterr()
+    for text in (shown.out, shown.err):
+        assert "␛[31mred" in text
+        assert not {*text} & {*"\x1b\x07\x9b\r\u202e"}
+    assert "hidden␊next" in shown.out
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])

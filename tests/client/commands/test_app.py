@@ -14,6 +14,7 @@ from support.commands import Result, invoke
 PANECHO = Path(sys.executable).with_name("panecho")
 COMMANDS = (
     "dataset",
+    "dictionary",
     "doctor",
     "embed",
     "evaluate",

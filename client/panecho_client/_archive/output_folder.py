@@ -32,7 +32,7 @@ from panecho_client._archive.joined_tables import (
     write_tables,
 )
 from panecho_client._description import VERSION
-from panecho_client._exceptions import FilesError, NoUsableVideoError, PanEchoError
+from panecho_client._exceptions import FilesError, PanEchoError
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.key_table import append_key_table
 from panecho_client._identity.optional_packages import needs_reports_extra
@@ -201,18 +201,22 @@ class OutputFolder:
         if self.key_table is not None:
             append_key_table(self.key_table, headers, pseudonym_key=self.pseudonym_key)
 
-    def fail(self, name: str | None, headers: Sequence[SopInstance], error: PanEchoError) -> None:
-        """Note for ``failures.csv`` that a study could not be predicted; for ``without_cine.csv`` if it has no cine.
+    def fail(
+        self, name: str | None, headers: Sequence[SopInstance], error: PanEchoError, *, without_cine: bool = False
+    ) -> None:
+        """Note for ``failures.csv`` that a study could not be predicted or written.
 
         Args:
             name: From ``claim``; None if the study could not be named.
             headers: Headers of the study's files, as far as they are known.
             error: The reason. Paths in its text become pseudonyms, unless identifiers are included.
+            without_cine: Whether it holds nothing to predict: ``without_cine.csv`` lists it then, and it is not tried
+                again.
         """
         failure = Failure.of(
             name, headers, error, include_identifiers=self.include_identifiers, pseudonym_key=self.pseudonym_key
         )
-        table = self._without_cine if _holds_no_cine(error) else self._failures
+        table = self._without_cine if without_cine else self._failures
         table[failure.study] = failure
 
     def finish(self) -> None:
@@ -284,10 +288,6 @@ class OutputFolder:
             )
             given = f"{self.path} holds results already; give --resume to go on with them, or name another folder."
             raise FilesError(unknown if resume else given, paths=[self.path])
-
-
-def _holds_no_cine(error: PanEchoError) -> bool:
-    return isinstance(error, NoUsableVideoError) and error.without_cine
 
 
 def _require_room(folder: Path) -> None:

@@ -105,8 +105,10 @@ class ArchiveRun:
         except PanEchoError as error:
             if ends_the_run(error, HOPELESS if files else HOPELESS_SOURCE):
                 raise
-            self.folder.fail(name, files.headers if files else (), error)
-            return "without cine" if isinstance(error, NoUsableVideoError) and error.without_cine else "failed"
+            empty = isinstance(error, NoUsableVideoError) and error.without_cine
+            empty = empty and not (files and files.missing)  # what could not be fetched may hold cines
+            self.folder.fail(name, files.headers if files else (), error, without_cine=empty)
+            return "without cine" if empty else "failed"
         return "incomplete" if files.missing else "done"
 
     async def predict_files(self, name: str, files: StudyFiles) -> None:

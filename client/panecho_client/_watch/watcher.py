@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
-from panecho_client._archive.joined_tables import Failure, write_failures
+from panecho_client._archive.joined_tables import FAILURES, Failure, write_failures
 from panecho_client._archive.run import ArchiveRun, OtherWeightsError, ends_the_run
 from panecho_client._archive.study_source import DicomWebStudy
 from panecho_client._exceptions import (
     DeadlineExceededError,
     FilesError,
     IncompatibleServerError,
+    NoUsableVideoError,
     PanEchoError,
     RequestError,
     ServerError,
@@ -144,8 +145,13 @@ class Watcher:
         done = "stored"
         if content_in(folder) != content:
             done = "predicted and stored"
-            with self.metrics.seconds.labels("predict").time():
-                await self._predict(DicomWebStudy(server=self.pacs, study=found[0]), name)
+            try:
+                with self.metrics.seconds.labels("predict").time():
+                    await self._predict(DicomWebStudy(server=self.pacs, study=found[0]), name)
+            except NoUsableVideoError as error:
+                if error.without_cine:  # nothing to predict until it changes
+                    return "left-out", content
+                raise
             content = content_in(folder)
         documents = documents_of(uid, content, self.settings, self.kinds)
         with self.metrics.seconds.labels("store").time():
@@ -204,7 +210,7 @@ class Watcher:
 
     def _tell(self) -> None:
         """Bring the list of failures and the gauges up to date."""
-        write_failures(self.run.folder.path, self.journal.failures())
+        write_failures(self.run.folder.path / FAILURES, self.journal.failures())
         self.metrics.waiting.set(self.journal.count("waiting"))
         self.metrics.failed.set(self.journal.count("failed"))
 

@@ -3,10 +3,12 @@
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from panecho_client._results import Prediction, StudyResult, VideoResult
 from panecho_client._variables import class_label, reported_classes, variables
+
+if TYPE_CHECKING:
+    from panecho_client._results import Prediction, StudyResult, VideoResult
 
 __all__ = ["NOTHING_PREDICTED", "class_values", "spread", "study_rows", "video_rows"]
 
@@ -18,7 +20,7 @@ NOTHING_PREDICTED: Mapping[str, Any] = dict.fromkeys(
 """The row of a video that was skipped."""
 
 
-def study_rows(study: StudyResult) -> Iterator[dict[str, Any]]:
+def study_rows(study: "StudyResult") -> Iterator[dict[str, Any]]:
     """Return a row per task and class of the study; a binary task has one, of its positive class.
 
     ``videos`` counts the videos whose mean the value is; ``sd`` (of a sample), ``lowest`` and ``highest`` are theirs.
@@ -31,7 +33,7 @@ def study_rows(study: StudyResult) -> Iterator[dict[str, Any]]:
             yield _row(prediction, name, value, names) | {"videos": len(of_videos)} | spread(of_videos)
 
 
-def video_rows(study: StudyResult, video: VideoResult) -> Iterator[dict[str, Any]]:
+def video_rows(study: "StudyResult", video: "VideoResult") -> Iterator[dict[str, Any]]:
     """Return a row per task and class of one of the study's videos; one without predictions if it was skipped."""
     names = _names(study)
     if not video.ok:
@@ -42,7 +44,7 @@ def video_rows(study: StudyResult, video: VideoResult) -> Iterator[dict[str, Any
             yield {**NOTHING_PREDICTED, **_row(prediction, name, value, names), "videos": 1}
 
 
-def class_values(prediction: Prediction) -> Mapping[str | None, float]:
+def class_values(prediction: "Prediction") -> Mapping[str | None, float]:
     """Return the numbers of a prediction by class, normal first; of a measurement there is one, of no class."""
     task = prediction.task
     if task.kind == "multiclass":
@@ -58,13 +60,13 @@ def spread(values: Sequence[float]) -> dict[str, float | None]:
     return {"sd": statistics.stdev(finite), "lowest": min(finite), "highest": max(finite)}
 
 
-def _names(study: StudyResult) -> Mapping[tuple[str, str | None], str]:
+def _names(study: "StudyResult") -> Mapping[tuple[str, str | None], str]:
     tasks = [prediction.task for prediction in study.predictions.values()]
     return {(of.task, of.class_name): of.name for of in variables(tasks) if of.role == "value"}
 
 
 def _row(
-    prediction: Prediction, name: str | None, value: float, names: Mapping[tuple[str, str | None], str]
+    prediction: "Prediction", name: str | None, value: float, names: Mapping[tuple[str, str | None], str]
 ) -> dict[str, Any]:
     task = prediction.task
     return {

@@ -5,14 +5,19 @@ import math
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from panecho_client._contract import is_ok
+from panecho_client._contract import OK, is_ok
 from panecho_client._description import VERSION, Task, Weights
-from panecho_client._exceptions import UnknownTaskError
+from panecho_client._exceptions import RequestError, UnknownTaskError
+from panecho_client._prediction_rows import study_rows, video_rows
+from panecho_client._result_html import study_html
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 FloatArray: TypeAlias = NDArray[np.float32]
 
@@ -170,6 +175,32 @@ class StudyResult(_ByTask):
         """Return numbers of predictions and files; paths may name a patient."""
         used = len(self.videos) - len(self.skipped)
         return f"<StudyResult: {len(self.predictions)} predictions from {used} of {len(self.videos)} files>"
+
+    def _repr_html_(self) -> str:
+        """Return measurements and classes as tables, for notebooks."""
+        return study_html(self)
+
+    def to_dataframe(self, *, videos: bool = False) -> "DataFrame":
+        """Return a row per task and class, as the long table has them, with the spread over the videos.
+
+        Example:
+            >>> table = study.to_dataframe()
+            >>> table.loc[table["predicted"].eq(True), ["task", "class", "value"]]
+
+        Args:
+            videos: Whether to add the rows of each video, named in the column ``video``, and one of each skipped file.
+
+        Raises:
+            RequestError: pandas is not installed.
+        """
+        try:
+            import pandas as pd  # noqa: PLC0415 - the client does not need it otherwise
+        except ModuleNotFoundError as error:
+            raise RequestError(f"to_dataframe needs pandas: pip install pandas ({error}).") from None
+        rows = [{"video": None, "status": OK} | row for row in study_rows(self)]
+        for video in self.videos if videos else ():
+            rows += [{"video": str(video.path), "status": video.status} | row for row in video_rows(self, video)]
+        return pd.DataFrame(rows)
 
     def to_dict(self, *, embedding: bool = False) -> dict[str, Any]:
         """Return everything, ready for JSON (None instead of NaN); embeddings on request."""

@@ -1,13 +1,17 @@
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from panecho_client import IncompatibleServerError, StudyResult, UnknownTaskError
+from panecho_client import IncompatibleServerError, RequestError, StudyResult, UnknownTaskError
 from panecho_client._description import Description
 from panecho_client._responses import build_study, output_names
+from panecho_client.outputs import long_rows
+from support.reported_studies import reported
 
 Outputs = dict[str, NDArray[np.generic]]
 
@@ -134,3 +138,39 @@ def test_a_result_is_used_as_a_mapping_and_a_prediction_as_a_number(study: Study
     assert (len(skipped), bool(skipped)) == (0, True)
     assert repr(study) == "<StudyResult: 40 predictions from 1 of 2 files>"
     assert repr(study["EF"]).startswith("<EF 0.")
+
+
+def test_a_dataframe_has_the_rows_of_the_long_table() -> None:
+    study, identity = reported("severe")
+    rows = [row for row in long_rows(study, identity) if row["video"] is None]
+    table = study.to_dataframe()
+    assert [*table["variable"]] == [row["variable"] for row in rows]
+    assert [*table["value"]] == [row["value"] for row in rows]
+    spreads = {row["variable"]: row["sd"] for row in rows}
+    assert table.loc[table["variable"] == "ef", "sd"].item() == spreads["ef"]
+    severe = table.loc[table["predicted"].eq(True), "class"]
+    assert "AVStenosis:Severe" in {*severe}
+
+
+def test_a_dataframe_of_videos_names_each(study: StudyResult) -> None:
+    table = study.to_dataframe(videos=True)
+    assert [*table["video"].dropna().unique()] == [str(video.path) for video in study.videos]
+    assert table.iloc[-1]["status"].startswith("NOT_A_VIDEO")
+    assert table.iloc[-1].isna()["value"]
+
+
+def test_without_pandas_a_dataframe_says_what_to_install(study: StudyResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(RequestError, match="needs pandas: pip install pandas"):
+        study.to_dataframe()
+
+
+def test_a_notebook_shows_measurements_and_classes_apart(study: StudyResult) -> None:
+    shown = study._repr_html_()
+    measurements, _, classes = shown.partition("<th>Classification</th>")
+    assert "<td>EF</td>" in measurements
+    assert "<td>AVStenosis</td>" in classes
+    assert "Not for clinical use. stand-in weights" in shown
+    assert "notes.txt" not in shown
+    odd = replace(study, weights=replace(study.weights, name="<script>"))
+    assert "&lt;script&gt;" in odd._repr_html_()

@@ -139,7 +139,7 @@ def check_by_hand(table: Path, output: Path, predicted: Sequence[dict[str, str]]
 
     rows = {pseudonym(row["study"], kind="study"): row for row in read(table) if row["split"] == "test"}
     pairs = [(rows[of["study"]], of) for of in predicted]
-    ef = mean_absolute_error([float(row["EF"]) for row, _ in pairs], [float(of["EF"]) for _, of in pairs])
+    ef = mean_absolute_error([float(row["EF"]) for row, _ in pairs], [float(of["ef"]) for _, of in pairs])
     assert float(number(output, "EF", "mae")["value"]) == pytest.approx(ef, rel=1e-9)
     labels = [int(row["pericardial-effusion"]) for row, _ in pairs]
     effusion = roc_auc_score(labels, [float(of["pericardial-effusion"]) for _, of in pairs])
@@ -147,13 +147,13 @@ def check_by_hand(table: Path, output: Path, predicted: Sequence[dict[str, str]]
     assert float(found["value"]) == pytest.approx(effusion)
     graded = [(row, of) for row, of in pairs if row["AVStenosis"]]
     severe = roc_auc_score(
-        [row["AVStenosis"] == "Severe" for row, _ in graded], [float(of["AVStenosis:Severe"]) for _, of in graded]
+        [row["AVStenosis"] == "Severe" for row, _ in graded], [float(of["avstenosis_severe"]) for _, of in graded]
     )
     found = number(output, "AVStenosis", "auroc", "Severe")
     assert float(found["value"]) == pytest.approx(severe)
     assert (found["studies"], found["patients"]) == ("6", "3")
     women = [(row, of) for row, of in pairs if row["sex"] == "F"]
-    error = mean_absolute_error([float(row["EF"]) for row, _ in women], [float(of["EF"]) for _, of in women])
+    error = mean_absolute_error([float(row["EF"]) for row, _ in women], [float(of["ef"]) for _, of in women])
     assert float(number(output, "EF", "mae", cohort="sex=F")["value"]) == pytest.approx(error)
     videos = [row for row in read(output / "predictions/predictions.csv") if row["video"] and row["task"] == "EF"]
     error = mean_absolute_error(

@@ -12,8 +12,10 @@ from panecho_client._description import VERSION
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import FileIdentity, StudyIdentity
 from panecho_client._results import StudyResult, VideoResult
-from panecho_client.outputs.assessment import Classified, Measured, assess
+from panecho_client.outputs.assessment import assess
 from panecho_client.outputs.charts import Chart, Dot, chart_of_values, probability_dots
+from panecho_client.outputs.classified_values import Classified
+from panecho_client.outputs.measured_values import Measured
 from panecho_client.outputs.png import as_png
 from panecho_client.outputs.prediction_text import format_percent, readable_class
 from panecho_client.outputs.readable_names import readable_about

@@ -11,7 +11,9 @@ from panecho_client._description import VERSION
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult
-from panecho_client.outputs.assessment import Assessment, Classified, Measured, assess
+from panecho_client.outputs.assessment import Assessment, assess
+from panecho_client.outputs.classified_values import Classified
+from panecho_client.outputs.measured_values import Measured
 from panecho_client.outputs.pdf_videos import COLUMNS, column_widths, video_rows
 from panecho_client.outputs.prediction_text import format_percent
 from panecho_client.outputs.readable_names import readable_about

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from panecho_client import FilesError, ServerError, StudyResult
+from panecho_client import FilesError, NoUsableVideoError, ServerError, StudyResult
 from panecho_client._archive.output_folder import OutputFolder
 from panecho_client._archive.shard import Shard, read_index, write_index
 from panecho_client._archive.shard_merge import find_parts, merge, note_finished
@@ -88,20 +88,24 @@ NAMES = tuple(f"study-{number}" for number in range(7))
 
 @pytest.fixture
 def shards(make_study: MakeStudy, tmp_path: Path) -> list[Path]:
-    """Three shards of seven studies and one that failed; ``whole`` is the single run of all of them."""
+    """Three shards of seven studies, one that failed and one without a cine; ``whole`` is the single run of all."""
     studies = {name: make_study(number) for number, name in enumerate(NAMES)}
-    whole = write_run(tmp_path / "whole", studies, failed=True)
-    assert len(list(whole.iterdir())) == 6
+    whole = write_run(tmp_path / "whole", studies, failed=True, still=True)
+    assert len(list(whole.iterdir())) == 8
     folders = []
     for index in range(3):
         held = dict(list(studies.items())[index::3])
-        folder = write_run(tmp_path / "shards" / str(index), held, failed=index == 1, shard=f"{index}/3")
+        folder = write_run(
+            tmp_path / "shards" / str(index), held, failed=index == 1, still=index == 0, shard=f"{index}/3"
+        )
         note_finished(folder)
         folders.append(folder)
     return folders
 
 
-def write_run(folder: Path, studies: dict[str, StudyResult], *, failed: bool, shard: str | None = None) -> Path:
+def write_run(
+    folder: Path, studies: dict[str, StudyResult], *, failed: bool, still: bool = False, shard: str | None = None
+) -> Path:
     output = OutputFolder(folder, parquet=True)
     output.prepare(resume=False, settings=SETTINGS | ({"shard": shard} if shard else {}))
     for name, study in reversed(studies.items()):
@@ -110,6 +114,9 @@ def write_run(folder: Path, studies: dict[str, StudyResult], *, failed: bool, sh
         output.fail(
             "study-gone", [SopInstance(path=folder / "gone.dcm")], ServerError("the model failed", code="INTERNAL")
         )
+    if still:
+        error = NoUsableVideoError("no file of this study could be used: video_sizes[0]: NOT_A_CINE: one frame")
+        output.fail("study-still", [], error, without_cine=True)
     output.finish()
     return folder
 
@@ -125,9 +132,10 @@ def test_merged_tables_are_those_of_a_single_run(shards: list[Path], tmp_path: P
         "predictions.csv",
         "predictions.parquet",
         "dictionary.csv",
+        "without_cine.csv",
         "failures.csv",
     ]
-    assert merged.summary == "3 shards: 7 of 8 studies predicted, 1 failed."
+    assert merged.summary == "3 shards: 7 of 9 studies predicted, 1 failed, 1 without a cine (nothing to predict)."
     made, expected = tables(tmp_path / "merged"), tables(tmp_path / "whole")
     names = [made.pop("failures.csv"), expected.pop("failures.csv")]
     assert made == expected

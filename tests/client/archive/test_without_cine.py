@@ -1,13 +1,16 @@
 """Studies that hold nothing to predict: no failures, and not sent again."""
 
 import csv
+import io
 from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import UID
 
 from panecho_client import NoUsableVideoError, PanEcho
 from panecho_server import TritonServer
+from support.cines import first_frames
 from support.commands import invoke
 
 QUICK = ("--num-clips", "1", "--clip-length", "2", "--tasks", "EF")
@@ -17,11 +20,11 @@ STILL = "video_sizes[0]: NOT_A_CINE: one frame"
 @pytest.fixture
 def archive(cine: Path, tmp_path: Path) -> Path:
     """A study of a cine, one of a still, and one of a still and of what is no video."""
-    dataset = dcmread(cine)
     for number in (1, 2, 3):
+        dataset = dcmread(io.BytesIO(first_frames(cine.read_bytes(), 6 if number == 1 else 1)))
         dataset.StudyInstanceUID = f"1.2.826.0.1.3680043.8.498.{number}"
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"{dataset.StudyInstanceUID}.1"
-        dataset.NumberOfFrames = 30 if number == 1 else 1
+        dataset.SOPInstanceUID = UID(f"{dataset.StudyInstanceUID}.1")
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         folder = tmp_path / "archive" / str(number)
         folder.mkdir(parents=True)
         dataset.save_as(folder / "a.dcm")

@@ -264,7 +264,7 @@ def test_missing_package_names_the_extra(
     study: StudyResult, instances: list[SopInstance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    with pytest.raises(RequestError, match=r"panecho-client\[reports\]"):
+    with pytest.raises(RequestError, match=r"pip install '\./client\[reports\]'"):
         render_html(study, StudyIdentity.of(instances))
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from panecho_client._description import Task
 from panecho_client._variables import Variable, class_label, variables
+from panecho_client.outputs.class_sentences import sentence
 from panecho_client.outputs.prediction_text import readable_class
 from panecho_client.outputs.table_files import Columns, Row
 from panecho_client.outputs.tables import LONG_COLUMNS, wide_columns
-from panecho_client.outputs.task_facts import measurement_facts, sentence
+from panecho_client.outputs.task_facts import measurement_facts
 
 __all__ = ["DICTIONARY_COLUMNS", "dictionary_rows"]
 

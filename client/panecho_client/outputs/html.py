@@ -14,21 +14,14 @@ from panecho_client._identity.study_identity import FileIdentity, StudyIdentity
 from panecho_client._results import StudyResult, VideoResult
 from panecho_client.outputs.assessment import assess
 from panecho_client.outputs.charts import Chart, Dot, chart_of_values, probability_dots
+from panecho_client.outputs.class_sentences import sentence
 from panecho_client.outputs.classified_values import Classified
 from panecho_client.outputs.measured_values import Measured
 from panecho_client.outputs.png import as_png
 from panecho_client.outputs.prediction_text import format_percent, readable_class
 from panecho_client.outputs.readable_names import readable_about
 from panecho_client.outputs.reference_ranges import GUIDELINES, RangeSource, RangeTable
-from panecho_client.outputs.task_facts import (
-    MARGIN,
-    PUBLISHED,
-    error_of,
-    measurement_facts,
-    rounded,
-    sentence,
-    value_text,
-)
+from panecho_client.outputs.task_facts import MARGIN, PUBLISHED, error_of, measurement_facts, rounded, value_text
 
 __all__ = ["render_html"]
 

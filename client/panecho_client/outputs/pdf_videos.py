@@ -7,8 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from panecho_client._results import StudyResult, VideoResult
-from panecho_client.outputs.assessment import Assessment, Classified, Measured
+from panecho_client.outputs.assessment import Assessment
+from panecho_client.outputs.classified_values import Classified
 from panecho_client.outputs.html import OUTLIER
+from panecho_client.outputs.measured_values import Measured
 from panecho_client.outputs.png import as_png
 from panecho_client.outputs.prediction_text import format_percent
 from panecho_client.outputs.task_facts import error_of, measurement_facts, rounded

@@ -4,16 +4,15 @@ import io
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
-from xml.sax.saxutils import escape
 
 from panecho_client._description import VERSION
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult
+from panecho_client._results import StudyResult
 from panecho_client.outputs.assessment import Assessment, assess
 from panecho_client.outputs.classified_values import Classified
 from panecho_client.outputs.measured_values import Measured
+from panecho_client.outputs.pdf_page import LINE, Page, paragraph_styles, printable
 from panecho_client.outputs.pdf_videos import COLUMNS, column_widths, video_rows
 from panecho_client.outputs.prediction_text import format_percent
 from panecho_client.outputs.readable_names import readable_about
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["render_pdf"]
 
 SEXES = {"F": "women ", "M": "men ", None: ""}
-INK, SOFT, LINE, WARN, STOP = "#1b2530", "#5d6b7a", "#dde3e9", "#8a5300", "#b3261e"
 SEVERE = 4
 WIDTH = 175  # millimetres between the margins and the padding of a page
 
@@ -65,7 +63,7 @@ def render_pdf(
         subject=identity.study,
         invariant=True,
     )
-    page = _Page(study)
+    page = Page(study)
     document.build(
         _Story(study, identity, assess(study, identity, ranges), key_frames=key_frames).parts(),
         onFirstPage=page.draw,
@@ -74,47 +72,13 @@ def render_pdf(
     return file.getvalue()
 
 
-class _Page:
-    """What stands on every page."""
-
-    def __init__(self, study: StudyResult) -> None:
-        self._warning = " ".join(
-            filter(None, [f"{STAND_IN[0].upper()}{STAND_IN[1:]}." if study.weights.stand_in else "", NOT_CLINICAL])
-        )
-
-    def draw(self, canvas: Any, document: Any) -> None:  # noqa: ANN401 - reportlab has no types
-        width, height = document.pagesize
-        canvas.saveState()
-        canvas.setFillColor(STOP)
-        canvas.setFont("Helvetica-Bold", 9)
-        canvas.drawCentredString(width / 2, height - 30, self._warning)
-        canvas.setFillColor(SOFT)
-        canvas.setFont("Helvetica", 8)
-        canvas.drawRightString(width - document.rightMargin, 24, f"{document.page}")
-        canvas.restoreState()
-
-
 class _Story:
     """The parts of the report, one after another."""
 
     def __init__(
         self, study: StudyResult, identity: StudyIdentity, assessment: Assessment, *, key_frames: bool
     ) -> None:
-        from reportlab.lib.colors import HexColor  # noqa: PLC0415 - part of an extra
-        from reportlab.lib.styles import ParagraphStyle  # noqa: PLC0415 - as above
-
-        body = ParagraphStyle("body", fontName="Helvetica", fontSize=8.5, leading=11, textColor=HexColor(INK))
-        self._styles = {
-            "body": body,
-            "soft": ParagraphStyle("soft", parent=body, textColor=HexColor(SOFT), fontSize=7.5, leading=9.5),
-            "title": ParagraphStyle("title", parent=body, fontName="Helvetica-Bold", fontSize=17, leading=22),
-            "part": ParagraphStyle(
-                "part", parent=body, fontName="Helvetica-Bold", fontSize=11, leading=14, spaceBefore=10, spaceAfter=3
-            ),
-            "group": ParagraphStyle("group", parent=body, fontName="Helvetica-Bold", spaceBefore=4),
-            "warn": ParagraphStyle("warn", parent=body, textColor=HexColor(WARN), fontName="Helvetica-Bold"),
-            "stop": ParagraphStyle("stop", parent=body, textColor=HexColor(STOP), fontName="Helvetica-Bold"),
-        }
+        self._styles = paragraph_styles()
         self._study, self._identity, self._assessment = study, identity, assessment
         self._key_frames = key_frames
 
@@ -139,7 +103,7 @@ class _Story:
     def _text(self, text: str, style: str = "body") -> "Flowable":
         from reportlab.platypus import Paragraph  # noqa: PLC0415 - part of an extra
 
-        return Paragraph(_printable(text), self._styles[style])
+        return Paragraph(printable(text), self._styles[style])
 
     def _table(
         self, rows: Sequence[list[Any] | tuple[Any, ...]], widths: Sequence[float], *, head: int = 1
@@ -260,18 +224,3 @@ class _Story:
             *self._study.warnings,
         ]
         return [self._text("Sources and model", "part"), *(self._text(text, "soft") for text in texts)]
-
-
-def _printable(text: str) -> str:
-    """Return text for a paragraph: markup is escaped, and letters that the standard fonts lack lose their accents."""
-    for sign, known in (("≤ ", "up to "), ("≥ ", "from "), ("\N{MINUS SIGN}", "-"), ("—", "-")):
-        text = text.replace(sign, known)
-    return escape("".join(map(_known_letter, text)))
-
-
-def _known_letter(letter: str) -> str:
-    try:
-        letter.encode("cp1252")
-    except UnicodeEncodeError:
-        return normalize("NFKD", letter).encode("cp1252", "ignore").decode("cp1252") or "?"
-    return letter

@@ -12,7 +12,7 @@ import pytest
 from panecho_client import ClipOptions, FilesError, PanEcho, StudyResult
 from panecho_client._archive.output_folder import OutputFolder
 from panecho_client._archive.prediction_request import PredictionRequest
-from panecho_client._commands.predict_archive import _settings
+from panecho_client._commands.predict_archive import run_settings
 from panecho_preprocessing import ClipOptions as ServerClipOptions
 from panecho_server import TritonServer
 
@@ -47,7 +47,7 @@ def study(panecho: PanEcho, cine: Path) -> StudyResult:
 
 def settings(panecho: PanEcho, options: ClipOptions) -> dict[str, Any]:
     request = PredictionRequest(tasks=["EF"], clip_options=options, on_error="skip", key_frames=False)
-    return _settings(request, panecho.tasks, panecho.weights, None)
+    return dict(run_settings(request, panecho.tasks, panecho.weights))
 
 
 @pytest.fixture(scope="module")

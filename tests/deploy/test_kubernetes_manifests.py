@@ -458,6 +458,15 @@ def test_each_gateway_composes_with_the_rest(gateway: str) -> None:
     assert stack_problems(items, ROOT) == []
 
 
+@pytest.mark.parametrize(
+    ("component", "missing"),
+    [*((gateway, "GRPCRoute.*panecho") for gateway in GATEWAYS), ("object-store-identity", "ConfigMap.*panecho-fetch")],
+)
+def test_a_component_is_refused_without_the_one_that_it_needs(component: str, missing: str) -> None:
+    with pytest.raises(RuntimeError, match=f"nothing selected by {missing}"):
+        compose(["gpu", component], ROOT)
+
+
 @pytest.mark.parametrize(("one", "other"), [*itertools.combinations(GATEWAYS, 2)])
 def test_one_kind_of_gateway(one: str, other: str) -> None:
     with pytest.raises(RuntimeError, match="only-one-of-gateway-envoy-istio-and-nginx"):

@@ -6,12 +6,14 @@ The real parser reads them. Functions of the same signature replace the subcomma
 import functools
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from panecho_client._commands.app import installed_commands, run
 
@@ -74,24 +76,28 @@ class ParsedOnly(EntryPoint):
 COMMANDS = [ParsedOnly(entry.name, entry.value, entry.group) for entry in installed_commands()]
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PEM files: an authority, and key and certificate of a server and of callers."""
+    target, authority = tmp_path_factory.mktemp("certificates"), trustme.CA()
+    authority.cert_pem.write_to_path(target / "ca.pem")
+    for name in ("server", "client", "me"):
+        certificate = authority.issue_cert(f"{name}@example.org")
+        certificate.private_key_pem.write_to_path(target / f"{name}.key")
+        certificate.cert_chain_pems[0].write_to_path(target / f"{name}.pem")
+    return target
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, certificates: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What examples name: a study, an export, files; and a home with a shell, as completion is installed there."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("SHELL", "/bin/bash")
     for name in ("study", "archive", "shards/0", "build/next", "build/model_repository", "deploy"):
         (tmp_path / name).mkdir(parents=True)
-    for name in (
-        "panecho.pt",
-        "cine.dcm",
-        "index.csv",
-        "ca.pem",
-        "client.pem",
-        "client.key",
-        "server.pem",
-        "server.key",
-    ):
+    for name in ("panecho.pt", "cine.dcm", "index.csv"):
         (tmp_path / name).touch()
+    shutil.copytree(certificates, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

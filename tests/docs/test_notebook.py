@@ -18,7 +18,7 @@ def test_it_runs(server: TritonServer, cine: Path, tmp_path: Path, monkeypatch: 
     study.write_bytes(first_frames(cine.read_bytes(), 6))
     monkeypatch.setenv("PANECHO_URL", server.grpc_url)
     monkeypatch.setenv("PANECHO_STUDY", str(study))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # it has no types
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown: list[dict[str, Any]] = [
         output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])
@@ -30,5 +30,6 @@ def test_it_runs(server: TritonServer, cine: Path, tmp_path: Path, monkeypatch: 
 
 
 def test_it_is_kept_without_outputs() -> None:
-    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # as above
+    for cell in notebook.cells:
         assert not cell.get("outputs"), "clear the outputs: they are those of one server"

@@ -142,7 +142,7 @@ def check_by_hand(table: Path, output: Path, predicted: Sequence[dict[str, str]]
     ef = mean_absolute_error([float(row["EF"]) for row, _ in pairs], [float(of["ef"]) for _, of in pairs])
     assert float(number(output, "EF", "mae")["value"]) == pytest.approx(ef, rel=1e-9)
     labels = [int(row["pericardial-effusion"]) for row, _ in pairs]
-    effusion = roc_auc_score(labels, [float(of["pericardial-effusion"]) for _, of in pairs])
+    effusion = roc_auc_score(labels, [float(of["pericardial_effusion_mild_mod_severe"]) for _, of in pairs])
     found = number(output, "pericardial-effusion", "auroc", "mild_mod_severe")
     assert float(found["value"]) == pytest.approx(effusion)
     graded = [(row, of) for row, of in pairs if row["AVStenosis"]]
@@ -327,7 +327,7 @@ def test_a_public_set_by_name(server: TritonServer, tmp_path: Path) -> None:
         "--clip-length", "1", "--tasks", "EF", "--resamples", "0",
     )  # fmt: skip
     assert finished.exit_code == 0, finished.stderr
-    predicted = float(read(output / "predictions/studies.csv")[0]["EF"])
+    predicted = float(read(output / "predictions/studies.csv")[0]["ef"])
     assert float(number(output, "EF", "mae")["value"]) == pytest.approx(abs(predicted - 60))
     page = (output / "report.html").read_text(encoding="utf-8")
     assert "Published numbers" in page

@@ -141,7 +141,7 @@ def test_the_command_takes_a_token(proxy: Proxy, cine: Path, scheme: str) -> Non
     assert json.loads(finished.stdout)["predictions"]["EF"]["value"] > 0
     refused = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert refused.returncode == 1
-    assert "--header 'Authorization: Bearer" in refused.stderr
+    assert "--token-file FILE" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
@@ -150,7 +150,7 @@ def test_the_command_takes_a_token(proxy: Proxy, cine: Path, scheme: str) -> Non
 def test_without_a_valid_token_the_client_says_what_to_do(proxy: Proxy, cine: Path, scheme: str, caller: str) -> None:
     with (
         PanEcho(proxy.connection(scheme, caller)) as panecho,
-        pytest.raises(RequestError, match=r"no valid token.*--header .Authorization: Bearer") as caught,
+        pytest.raises(RequestError, match=r"no valid token.*--token-file FILE") as caught,
     ):
         panecho.predict_study(cine)
     assert caught.value.code == "UNAUTHENTICATED"

@@ -108,7 +108,7 @@ def test_a_few_tasks_and_another_clip_length(tmp_path: Path, cine: Path, expecte
     assert (manifest.precision, manifest.clip_length) == ("fp32", CLIP_LENGTH)
     assert study.to_dict()["weights"]["manifest"]["versions"]["torch"] == torch.__version__.partition("+")[0]
     identity = identify(study)
-    assert {row["precision"] for row in long_rows(study, identity)} == {"fp32"}
+    assert {row["model_precision"] for row in long_rows(study, identity)} == {"fp32"}
     assert "<dt>Precision</dt><dd>fp32</dd>" in render_html(study, identity)
     assert any("; precision fp32" in str(element.value) for element in build_sr(study, identity).iterall())
     assert "Precision: fp32." in (tmp_path / "log").read_text()

@@ -84,11 +84,11 @@ class Row:
     embedding: float
 
 
+@torch.no_grad()
 def main() -> int:
     """Measure, print the table and write the results."""
     arguments = _arguments()
     device = torch.device(arguments.device)
-    torch.set_grad_enabled(False)
     model = load_model(with_training_means(stand_in_weights(0))).to(device)
     clips = _clips().to(device)
     modules, left_out = variants(

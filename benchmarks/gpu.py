@@ -115,6 +115,7 @@ class Published(nn.Module):
             return torch.from_numpy(golden["uint8_logits/8"]), torch.from_numpy(golden["uint8_embedding/8"])
 
 
+@torch.no_grad()
 def main(arguments: list[str] | None = None) -> int:
     """Run all steps, write the files and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -124,7 +125,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks/results")
     given = parser.parse_args(arguments)
     device, plan, budget = torch.device(given.device), SMALL if given.small else Plan(), Budget(given.minutes)
-    torch.set_grad_enabled(False)
     findings = Findings(describe_machine() | {"device": str(device)})
     check_numbers(plan, device, findings)
     measure_speeds(plan, device, budget, findings)

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,14 @@ SHARED = Path(os.environ.get("PANECHO_SHARED_DATA", ROOT.parent / "shared" / "da
 
 # A shell starts background jobs with SIGINT ignored, and their children inherit that; tests send it to our commands.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _gradients_stay_on() -> Iterator[None]:
+    """A test that leaves PyTorch without gradients would fail tests of the training that run after it."""
+    yield
+    torch = sys.modules.get("torch")
+    assert torch is None or torch.is_grad_enabled()
 
 
 @pytest.fixture(scope="session")

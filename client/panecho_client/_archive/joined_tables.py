@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from panecho_client._exceptions import FilesError, PanEchoError, RequestError
 from panecho_client._files import shown_path
@@ -15,9 +15,13 @@ from panecho_client._identity.headers import SopInstance, read_headers, with_con
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._whole_files import accessing, unfinished, write_whole
 from panecho_client.outputs.dictionary import DICTIONARY_COLUMNS, dictionary_rows
+from panecho_client.outputs.embedding_files import join_embeddings, read_study_embeddings
 from panecho_client.outputs.stored_results import read_stored
 from panecho_client.outputs.table_files import Columns, Row, append_csv, csv_text, read_csv, write_parquet
 from panecho_client.outputs.tables import LONG_COLUMNS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STUDY_TABLE = "study.csv"
 VIDEOS_TABLE = "videos.csv"
@@ -25,10 +29,13 @@ VIDEOS_TABLE = "videos.csv"
 STUDIES = "studies.csv"
 PREDICTIONS = "predictions.csv"
 PARQUET = "predictions.parquet"
+EMBEDDINGS = "embeddings.parquet"
+"""Of a study in its folder, and of all studies."""
+
 DICTIONARY = "dictionary.csv"
 WITHOUT_CINE = "without_cine.csv"
 FAILURES = "failures.csv"
-TABLES = (STUDIES, PREDICTIONS, PARQUET, DICTIONARY, WITHOUT_CINE, FAILURES)
+TABLES = (STUDIES, PREDICTIONS, PARQUET, EMBEDDINGS, DICTIONARY, WITHOUT_CINE, FAILURES)
 
 LINE_END = b"\r\n"
 
@@ -89,19 +96,20 @@ class Failure:
         )
 
 
-def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> None:
+def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool, embeddings: bool = False) -> None:
     """Write the tables of all studies, in the order given, and their dictionary; without a study there are none.
 
     Args:
         folder: Where to.
         studies: The studies' folders, each of which holds its tables.
         parquet: Whether to write Parquet too.
+        embeddings: Whether to join the studies' embeddings too.
 
     Raises:
         FilesError: A table cannot be written, or one of a study is missing, damaged or of other columns.
     """
     if not studies:
-        _remove(folder / table for table in (STUDIES, PREDICTIONS, PARQUET, DICTIONARY))
+        _remove(folder / table for table in (STUDIES, PREDICTIONS, PARQUET, EMBEDDINGS, DICTIONARY))
         return
     _join(folder / STUDIES, [study / STUDY_TABLE for study in studies])
     videos = [study / VIDEOS_TABLE for study in studies]
@@ -109,6 +117,8 @@ def write_tables(folder: Path, studies: Sequence[Path], *, parquet: bool) -> Non
     if parquet:
         with unfinished(folder / PARQUET) as file:
             write_parquet(file, chain.from_iterable(map(_rows, videos)), LONG_COLUMNS)
+    if embeddings:
+        join_embeddings(folder / EMBEDDINGS, map(_embeddings, studies))
     predicted, _ = read_stored(studies[0])
     tasks = [prediction.task for prediction in predicted.predictions.values()]
     write_whole(folder / DICTIONARY, csv_text(dictionary_rows(tasks), DICTIONARY_COLUMNS).encode())
@@ -169,6 +179,12 @@ def _join(target: Path, parts: Sequence[Path]) -> None:
                 raise _damaged(part, "holds other columns than the tables of other studies")
             joined.write((b"" if header else first + end) + rows)
             header = first
+
+
+def _embeddings(study: Path) -> "pa.Table":
+    part = study / EMBEDDINGS
+    with _readable(part):
+        return read_study_embeddings(part)
 
 
 def _rows(part: Path) -> Sequence[Row]:

@@ -5,6 +5,7 @@ FOLDER/
 ├── studies/NAME/           prediction.json, study.csv, videos.csv, and the reports and key frames asked for
 ├── studies.csv             all studies, a row each
 ├── predictions.csv         all studies, a row per study or video, task and class; predictions.parquet when asked for
+├── embeddings.parquet      when asked for: all studies, a row per video
 ├── without_cine.csv        studies that hold nothing to predict
 ├── dictionary.csv          what each column of these tables holds
 └── failures.csv            studies that could not be predicted in the last run
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from panecho_client._archive.joined_tables import (
+    EMBEDDINGS,
     FAILURES,
     STUDY_TABLE,
     TABLES,
@@ -40,6 +42,7 @@ from panecho_client._identity.pseudonyms import pseudonym
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
 from panecho_client._whole_files import STORAGE, accessing, remove_leftovers, unfinished_folder, write_whole
+from panecho_client.outputs.embedding_files import write_study_embeddings
 from panecho_client.outputs.reference_ranges import RangeTable
 from panecho_client.outputs.sr import can_have_sr
 from panecho_client.outputs.stored_results import PREDICTION, write_stored
@@ -83,6 +86,7 @@ class OutputFolder:
         sr: Whether each study gets a DICOM structured report; one of videos alone cannot have any.
         reports: Further reports of each study: ``echo_sr``, ``pdf``, ``dicom_pdf``, ``fhir``.
         parquet: Whether all studies' rows are written as Parquet too.
+        embeddings: Whether the embeddings of all videos are written as Parquet; studies must hold them.
         include_identifiers: Whether outputs, and names of folders, hold identifiers instead of pseudonyms.
         pseudonym_key: Key of the pseudonyms.
         key_table: CSV file to add the pseudonyms of each study to, with what they stand for.
@@ -94,6 +98,7 @@ class OutputFolder:
     sr: bool = False
     reports: tuple[str, ...] = ()
     parquet: bool = False
+    embeddings: bool = False
     include_identifiers: bool = False
     pseudonym_key: bytes = field(default=b"", repr=False)
     key_table: Path | None = None
@@ -190,6 +195,8 @@ class OutputFolder:
             tables.write(study, identity)
             reports = Outputs.reports_in(folder, self._reports, of_dicom=can_have_sr(study, identity))
             reports.write(study, identity, key_frames=key_frames, ranges=ranges)
+            if self.embeddings:
+                write_study_embeddings(folder / EMBEDDINGS, study, identity)
             write_stored(folder, named, identity, key_frames=key_frames)
 
     def note_names(self, headers: Sequence[SopInstance]) -> None:
@@ -228,7 +235,7 @@ class OutputFolder:
         write_failures(self.path / FAILURES, self.failures)
         write_failures(self.path / WITHOUT_CINE, (of for name, of in sorted(self._without_cine.items())))
         found = self._studies.glob(f"[!.]*/{PREDICTION}")
-        write_tables(self.path, sorted(path.parent for path in found), parquet=self.parquet)
+        write_tables(self.path, sorted(path.parent for path in found), parquet=self.parquet, embeddings=self.embeddings)
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -260,7 +267,7 @@ class OutputFolder:
             "highdicom": bool({"sr", "echo_sr", "dicom_pdf", "fhir"} & {*self._reports}),
             "reportlab": bool({"pdf", "dicom_pdf"} & {*self._reports}),
             "fhir.resources": "fhir" in self.reports,
-            "pyarrow": self.parquet,
+            "pyarrow": self.parquet or self.embeddings,
         }
         with needs_reports_extra():
             for package in (package for package, needed in packages.items() if needed):
@@ -273,6 +280,7 @@ class OutputFolder:
             "sr": self.sr,
             "reports": ",".join(sorted(self.reports)),
             "parquet": self.parquet,
+            **({"embeddings": True} if self.embeddings else {}),
             "include_identifiers": self.include_identifiers,
             "pseudonym_key": pseudonym("", kind="secret", pseudonym_key=self.pseudonym_key)
             if self.pseudonym_key

@@ -147,7 +147,7 @@ class ArchiveRun:
             tasks=request.tasks,
             clip_options=request.clip_options,
             on_error=request.on_error,
-            embedding=False,
+            embedding=self.folder.embeddings,
             key_frames=self._key_frames,
         )
         self._require_weights(study.weights)

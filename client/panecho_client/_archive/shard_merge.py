@@ -147,7 +147,8 @@ def merge(folders: Sequence[Path], output: Path) -> Merged:
         output.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_failures(output / FAILURES, failures)
     write_failures(output / WITHOUT_CINE, empty)
-    write_tables(output, studies, parquet=bool(parts[0].settings.get("parquet")))
+    settings = next((part.settings for part in parts if part.studies), {})  # an empty shard has none of its own
+    write_tables(output, studies, parquet=bool(settings.get("parquet")), embeddings=bool(settings.get("embeddings")))
     tables = tuple(path for table in TABLES if (path := output / table).exists())
     return Merged(tables=tables, shards=len(parts), studies=len(studies), failed=len(failures), without_cine=len(empty))
 

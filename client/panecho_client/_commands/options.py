@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from panecho_client.sources.video_studies import VideoStudies
 
 ReportFormat = Literal["html", "sr", "echo-sr", "pdf", "dicom-pdf", "fhir"]
-Format = Literal["html", "sr", "echo-sr", "pdf", "dicom-pdf", "fhir", "parquet"]
+Format = Literal["html", "sr", "echo-sr", "pdf", "dicom-pdf", "fhir", "parquet", "embeddings"]
 
 PREDICTION = Group("What to predict", sort_key=1)
 CLIPS = Group("Clips", sort_key=2)

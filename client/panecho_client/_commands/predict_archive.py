@@ -41,6 +41,7 @@ def predict_many(  # noqa: PLR0913 - one argument per group of options
     run: RunOptions,
     naming: Naming,
     server: ServerOptions,
+    command: str = "panecho predict",
 ) -> int:
     """Predict every study that the output folder lacks, say what failed, and return the exit status.
 
@@ -52,7 +53,14 @@ def predict_many(  # noqa: PLR0913 - one argument per group of options
     with ExitStack() as opened:
         sources = _sources(paths, selection, shard, opened, messages)
         status = predict_sources(
-            sources, request, folder, server=server, resume=run.resume, again="Continue with --resume.", shard=shard
+            sources,
+            request,
+            folder,
+            server=server,
+            resume=run.resume,
+            again="Continue with --resume.",
+            shard=shard,
+            command=command,
         )
     if status not in {INTERRUPTED, UNAVAILABLE}:
         for table in folder.tables:
@@ -69,6 +77,7 @@ def predict_sources(  # noqa: PLR0913 - what, where from, where to
     resume: bool,
     again: str,
     shard: Shard | None = None,
+    command: str = "panecho predict",
 ) -> int:
     """Predict every study that the folder lacks, with progress and failures on stderr, and return the exit status.
 
@@ -80,6 +89,7 @@ def predict_sources(  # noqa: PLR0913 - what, where from, where to
         resume: Whether the folder may hold results of an earlier run.
         again: How to continue after an interruption.
         shard: Which part of an archive the studies are, if not all of it.
+        command: What to call the command in messages.
 
     Raises:
         PanEchoError: Something ends the whole run.
@@ -104,7 +114,7 @@ def predict_sources(  # noqa: PLR0913 - what, where from, where to
             messages.print(f"Interrupted. {progress.summary} {again}")
             return INTERRUPTED
         except ServerUnavailableError as error:
-            messages.print(f"panecho predict: {error} {progress.summary} {again}", style="red", markup=False)
+            messages.print(f"{command}: {error} {progress.summary} {again}", style="red", markup=False)
             return UNAVAILABLE
         except FilesError:
             messages.print(f"Stopped. {progress.summary} {again}")
@@ -130,6 +140,7 @@ def _folder(run: RunOptions, naming: Naming) -> OutputFolder:
         sr="sr" in run.formats,
         reports=further_reports(run.formats),
         parquet="parquet" in run.formats,
+        embeddings="embeddings" in run.formats,
         include_identifiers=naming.include_identifiers,
         pseudonym_key=naming.key,
         key_table=naming.key_table,
@@ -138,7 +149,7 @@ def _folder(run: RunOptions, naming: Naming) -> OutputFolder:
 
 def further_reports(formats: Iterable[str]) -> tuple[str, ...]:
     """Return the reports among formats that are no switch of ``OutputFolder``."""
-    return tuple(name.replace("-", "_") for name in formats if name not in ("html", "sr", "parquet"))
+    return tuple(name.replace("-", "_") for name in formats if name not in ("html", "sr", "parquet", "embeddings"))
 
 
 async def _run(  # noqa: PLR0913 - as ``predict_many``

@@ -171,7 +171,7 @@ def wrong_usage(*arguments: str) -> str:
         (["predict", "a.dcm", "--root-certificates", "no.pem"], "--root-certificates: no.pem is not a file"),
         (["predict", "a.dcm", "--private-key", __file__], "certificate and --private-key go together"),
         (["predict", "a.dcm", "--tasks"], "--tasks requires an argument."),
-        (["embed", "a.dcm", "--output", "a.csv"], "--output a.csv: the name must end in .npz or .parquet."),
+        (["embed", "a.dcm", "--output", "a.csv"], "--output a.csv: name a .npz or .parquet file, or a folder."),
         (["index", "--output", "a.csv"], "PATHS requires an argument."),
         (["models", "deploy"], "panecho models deploy NEW."),
         (["models", "deploy", "new", "--evaluate", "t.csv"], "--evaluate TABLE and --min go together"),

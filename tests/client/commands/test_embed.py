@@ -8,6 +8,7 @@ from pyarrow import parquet
 
 from panecho_client import ClipOptions, PanEcho
 from panecho_server import TritonServer
+from support.orthanc import copy_of
 
 PANECHO = Path(sys.executable).with_name("panecho")
 QUICK = ("--num-clips", "1", "--clip-length", "2")
@@ -53,6 +54,43 @@ def test_parquet_file(server: TritonServer, folder: Path, tmp_path: Path) -> Non
     assert len(used["embedding"]) == 768
     assert skipped["embedding"] is None
     assert skipped["status"].startswith("NOT_A_VIDEO")
+
+
+def test_an_archive_with_resume_and_shards(server: TritonServer, cine: Path, tmp_path: Path) -> None:
+    archive, url = tmp_path / "archive", ("--url", server.grpc_url)
+    studies = [f"1.2.826.0.1.3680043.15.{number}" for number in range(3)]
+    archive.mkdir()
+    for study in studies:
+        copy_of(cine, study).save_as(archive / f"{study}.dcm", enforce_file_format=True)
+    broken = copy_of(cine, studies[0], instance=2)
+    broken.Rows = 7
+    broken.save_as(archive / "broken.dcm", enforce_file_format=True)
+
+    whole = run(archive, "--output", tmp_path / "whole", *url, *QUICK, "--include-identifiers")
+    assert whole.returncode == 0, whole.stderr
+    assert "3 of 3 studies predicted, 0 failed." in whole.stderr
+    rows = parquet.read_table(tmp_path / "whole/embeddings.parquet").to_pylist()
+    used = [row for row in rows if row["status"] == "ok"]
+    assert [row["study"] for row in used] == [row["study_instance_uid"] for row in used] == studies
+    assert [row["patient"] for row in used] == ["P0", "P1", "P2"]
+    assert all(row["sop_instance_uid"] and row["series_instance_uid"] and row["video"] for row in used)
+    with PanEcho(server.grpc_url) as panecho:
+        options = ClipOptions(num_clips=1, clip_length=2)
+        (expected,) = panecho.embed(archive / f"{studies[1]}.dcm", clip_options=options).values()
+    assert not isinstance(expected, str)
+    np.testing.assert_allclose(used[1]["embedding"], expected, atol=1e-4)
+    (skipped,) = (row for row in rows if row["status"] != "ok")
+    assert skipped["embedding"] is None
+
+    for shard in ("0/2", "1/2"):
+        folder = tmp_path / "shards" / shard[0]
+        parted = run(archive, "--output", folder, *url, *QUICK, "--include-identifiers", "--shard", shard)
+        assert parted.returncode == 0, parted.stderr
+        again = run(archive, "--output", folder, *url, *QUICK, "--include-identifiers", "--shard", shard, "--resume")
+        assert "were there before" in again.stderr
+    command: list[str | Path] = [PANECHO, "merge", tmp_path / "shards", "--output", tmp_path / "merged"]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    assert parquet.read_table(tmp_path / "merged/embeddings.parquet").to_pylist() == rows
 
 
 @pytest.mark.parametrize("output", ["embeddings.csv", "missing/embeddings.npz"])

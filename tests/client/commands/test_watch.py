@@ -16,7 +16,7 @@ from support.scanner import send
 
 pytestmark = pytest.mark.slow
 
-UIDS = tuple(f"1.2.826.0.1.3680043.12.{number}" for number in range(1, 5))
+UIDS = tuple(f"1.2.826.0.1.3680043.12.{number}" for number in range(1, 6))
 OURS = {"US": 1, "SR": 1, "DOC": 1}
 
 Scan = Callable[..., None]
@@ -111,6 +111,16 @@ def test_a_study_that_fails_is_listed_until_it_changes(
     assert watch() == 0
     assert not (tmp_path / "watched/failures.csv").exists()
     assert held(orthanc, study) == {"US": 2, "SR": 1, "DOC": 1}
+
+
+def test_a_study_without_a_cine_is_left_out(orthanc: str, scan: Scan, watch: Watch, tmp_path: Path) -> None:
+    study = UIDS[4]
+    scan(study, instance=30)  # the last of 30 frames
+
+    assert watch() in (0, 3)  # the study of another test may have failed
+    assert held(orthanc, study) == {"US": 1}
+    failures = tmp_path / "watched/failures.csv"
+    assert not failures.exists() or "NOT_A_CINE" not in failures.read_text()
 
 
 def test_a_server_that_is_searched_again_and_again(orthanc: str, scan: Scan, watch: Watch, tmp_path: Path) -> None:

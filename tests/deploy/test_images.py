@@ -31,13 +31,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     found = Store(tmp_path_factory.mktemp("store"))
     python = python_312()
     assert python is not None
     make_python_base(found, python)
     make_triton_base(found)
-    return found
+    yield found
+    found.buildah("rmi", "--all", "--force")  # gigabytes, which pytest would keep
+    shutil.rmtree(found.folder)
 
 
 @pytest.fixture(scope="module")

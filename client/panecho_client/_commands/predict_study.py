@@ -13,7 +13,7 @@ from panecho_client._archive.prediction_request import PredictionRequest
 from panecho_client._client import PanEcho
 from panecho_client._commands.console import make_messages
 from panecho_client._commands.options import Naming, ReportOptions, ServerOptions, StudySelection
-from panecho_client._exceptions import RequestError
+from panecho_client._exceptions import NoUsableVideoError, RequestError
 from panecho_client._files import FoundFiles, LeftOut, find_files
 from panecho_client._identity.headers import SopInstance, read_headers, with_content
 from panecho_client._identity.key_table import append_key_table
@@ -78,15 +78,20 @@ def predict_one(  # noqa: PLR0913 - one argument per group of options
 
 
 def _predict(panecho: PanEcho, found: FoundFiles, request: PredictionRequest, on_progress: OnProgress) -> StudyResult:
-    return panecho.predict_study(
-        found.files,
-        tasks=request.tasks,
-        clip_options=request.clip_options,
-        on_error=request.on_error,
-        embedding=False,
-        key_frames=request.key_frames,
-        on_progress=on_progress,
-    )
+    try:
+        return panecho.predict_study(
+            found.files,
+            tasks=request.tasks,
+            clip_options=request.clip_options,
+            on_error=request.on_error,
+            embedding=False,
+            key_frames=request.key_frames,
+            on_progress=on_progress,
+        )
+    except NoUsableVideoError as error:
+        if error.without_cine:
+            raise RequestError(f"nothing to predict, as no file is a cine: {error}", paths=error.paths) from None
+        raise
 
 
 def _note_names(study: StudyResult, headers: Sequence[SopInstance], naming: Naming) -> None:

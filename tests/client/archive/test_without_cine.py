@@ -57,6 +57,13 @@ def test_they_are_listed_once_and_are_no_failures(server: TritonServer, archive:
     assert not (output / "failures.csv").exists()
 
 
+def test_one_study_of_no_cine_has_nothing_to_predict(server: TritonServer, archive: Path) -> None:
+    result = invoke("predict", archive / "2", "--url", server.grpc_url)
+    assert result.exit_code == 1
+    assert "panecho predict: nothing to predict, as no file is a cine: " in result.stderr
+    assert "NOT_A_CINE: " in result.stderr
+
+
 def test_python_tells_nothing_to_predict_from_a_fault(server: TritonServer, archive: Path) -> None:
     with PanEcho(server.grpc_url) as panecho:
         for folder, without_cine in (("2", True), ("3", False)):

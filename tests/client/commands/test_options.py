@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from cyclopts import App, CycloptsError
 
 from panecho_client import ClipOptions, Connection, Tls
@@ -57,8 +58,9 @@ def test_every_clip_option_is_an_option() -> None:
     assert all(getattr(chosen, field.name) != field.default for field in fields(ClipOptions))
 
 
-def test_connection() -> None:
-    pem = Path(__file__)
+def test_connection(tmp_path: Path) -> None:
+    pem, certificate = tmp_path / "all.pem", trustme.CA().issue_cert("client@example.org")
+    certificate.private_key_and_cert_chain_pem.write_to_path(pem)
     parsed = parse(
         predict,
         *("a.dcm", "--url", "host:1", "--timeout", "3", "--concurrency", "2"),

@@ -7,6 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from panecho_client import ClipOptions, PanEcho
+from panecho_client._commands.app import run as run_here
 from panecho_server import TritonServer
 from support.orthanc import copy_of
 
@@ -56,8 +57,17 @@ def test_parquet_file(server: TritonServer, folder: Path, tmp_path: Path) -> Non
     assert skipped["status"].startswith("NOT_A_VIDEO")
 
 
-def test_an_archive_with_resume_and_shards(server: TritonServer, cine: Path, tmp_path: Path) -> None:
-    archive, url = tmp_path / "archive", ("--url", server.grpc_url)
+def test_an_archive_with_resume_and_shards(
+    server: TritonServer, cine: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive"
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # the command's own process would handle SIGTERM
+
+    def embed(folder: Path, *arguments: str) -> str:
+        common = ["--url", server.grpc_url, *QUICK, "--include-identifiers"]
+        assert run_here(["embed", str(archive), "--output", str(folder), *common, *arguments]) == 0
+        return capfd.readouterr().err
+
     studies = [f"1.2.826.0.1.3680043.15.{number}" for number in range(3)]
     archive.mkdir()
     for study in studies:
@@ -66,9 +76,7 @@ def test_an_archive_with_resume_and_shards(server: TritonServer, cine: Path, tmp
     broken.Rows = 7
     broken.save_as(archive / "broken.dcm", enforce_file_format=True)
 
-    whole = run(archive, "--output", tmp_path / "whole", *url, *QUICK, "--include-identifiers")
-    assert whole.returncode == 0, whole.stderr
-    assert "3 of 3 studies predicted, 0 failed." in whole.stderr
+    assert "3 of 3 studies predicted, 0 failed." in embed(tmp_path / "whole")
     rows = parquet.read_table(tmp_path / "whole/embeddings.parquet").to_pylist()
     used = [row for row in rows if row["status"] == "ok"]
     assert [row["study"] for row in used] == [row["study_instance_uid"] for row in used] == studies
@@ -83,13 +91,9 @@ def test_an_archive_with_resume_and_shards(server: TritonServer, cine: Path, tmp
     assert skipped["embedding"] is None
 
     for shard in ("0/2", "1/2"):
-        folder = tmp_path / "shards" / shard[0]
-        parted = run(archive, "--output", folder, *url, *QUICK, "--include-identifiers", "--shard", shard)
-        assert parted.returncode == 0, parted.stderr
-        again = run(archive, "--output", folder, *url, *QUICK, "--include-identifiers", "--shard", shard, "--resume")
-        assert "were there before" in again.stderr
-    command: list[str | Path] = [PANECHO, "merge", tmp_path / "shards", "--output", tmp_path / "merged"]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+        embed(tmp_path / "shards" / shard[0], "--shard", shard)
+        assert "were there before" in embed(tmp_path / "shards" / shard[0], "--shard", shard, "--resume")
+    assert run_here(["merge", str(tmp_path / "shards"), "--output", str(tmp_path / "merged")]) == 0
     assert parquet.read_table(tmp_path / "merged/embeddings.parquet").to_pylist() == rows
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from panecho_client._async_client import AsyncPanEcho
     from panecho_client._client import PanEcho
     from panecho_client._description import Manifest, Parity, Task, Weights
-    from panecho_client._files import FoundFiles, LeftOut, find_files
+    from panecho_client._files.found_files import FoundFiles, LeftOut, find_files
     from panecho_client._results import Prediction, StudyResult, VideoResult
 
 __all__ = [
@@ -61,7 +61,7 @@ if not TYPE_CHECKING:
             "panecho_client._async_client": ("AsyncPanEcho",),
             "panecho_client._client": ("PanEcho",),
             "panecho_client._description": ("Manifest", "Parity", "Task", "Weights"),
-            "panecho_client._files": ("FoundFiles", "LeftOut", "find_files"),
+            "panecho_client._files.found_files": ("FoundFiles", "LeftOut", "find_files"),
             "panecho_client._results": ("Prediction", "StudyResult", "VideoResult"),
         },
     )

@@ -35,8 +35,8 @@ from panecho_client._contract import (
     VIDEO_STATUS,
 )
 from panecho_client._description import Task, Weights
-from panecho_client._file_bytes import file_sizes
-from panecho_client._files import StrPath, find_files
+from panecho_client._files.file_bytes import file_sizes
+from panecho_client._files.found_files import StrPath, find_files
 from panecho_client._requests import Batching, choose_tasks
 from panecho_client._responses import build_study, output_names
 from panecho_client._results import StudyResult

@@ -17,7 +17,7 @@ from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import RequestError
-from panecho_client._files import StrPath
+from panecho_client._files.found_files import StrPath
 from panecho_client._process import OwnProcess, require_real_threads
 from panecho_client._requests import Batching
 from panecho_client._results import StudyResult

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from panecho_client._contract import OK, is_ok
 from panecho_client._description import VERSION, Task, Weights
 from panecho_client._exceptions import RequestError, UnknownTaskError
-from panecho_client._prediction_rows import study_rows, video_rows
-from panecho_client._result_html import study_html
+from panecho_client._result_views.prediction_rows import study_rows, video_rows
+from panecho_client._result_views.result_html import study_html
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -20,7 +20,7 @@ from panecho_client._exceptions import (
     ServerBusyError,
     ServerUnavailableError,
 )
-from panecho_client._file_bytes import Faults, read_files, unreadable_status
+from panecho_client._files.file_bytes import Faults, read_files, unreadable_status
 from panecho_client._process import OwnProcess
 from panecho_client._requests import (
     VideoAnswer,

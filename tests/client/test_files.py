@@ -8,7 +8,7 @@ import pytest
 
 from panecho_client import FilesError, find_files
 from panecho_client._contract import MAX_STUDY_BYTES
-from panecho_client._file_bytes import read_files
+from panecho_client._files.file_bytes import read_files
 
 NOBODY = 65534
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from panecho_client import ClipOptions, FilesError, NoUsableVideoError, PanEcho
-from panecho_client._files import FoundFiles
+from panecho_client._files.found_files import FoundFiles
 from panecho_client._requests import Batching
 from panecho_server import TritonServer
 from support.commands import invoke

@@ -8,7 +8,7 @@ from pydicom import dcmread
 from pydicom.fileset import FileSet
 
 from panecho_client import ClipOptions, FilesError, PanEcho, find_files
-from panecho_client._file_bytes import read_files
+from panecho_client._files.file_bytes import read_files
 from panecho_server import TritonServer
 
 

@@ -27,7 +27,7 @@ BROKEN = [
     ("no-triton", "postprocessing/panecho_postprocessing/aggregation.py", "import tritonclient.grpc"),
     ("postprocessing", "postprocessing/panecho_postprocessing/aggregation.py", "import cv2"),
     ("client", "client/panecho_client/_results.py", "from panecho_client.outputs import tables"),
-    ("client", "client/panecho_client/_files.py", "import panecho_client._archive.run"),
+    ("client", "client/panecho_client/_files/found_files.py", "import panecho_client._archive.run"),
     ("client", "client/panecho_client/outputs/png.py", "import panecho_client.sources.grouping"),
     ("client", "client/panecho_client/_new.py", ""),
     ("client-transport", "client/panecho_client/_sender.py", "from tritonclient.grpc import aio"),

@@ -11,7 +11,7 @@ import tritonclient.http
 from numpy.typing import NDArray
 
 from panecho_client import ClipOptions, IncompatibleServerError, PanEcho, _responses, _sender, _study_request
-from panecho_client._file_bytes import Faults, read_files
+from panecho_client._files.file_bytes import Faults, read_files
 from panecho_client._requests import Batching
 from panecho_preprocessing import ClipOptions as ServerOptions
 from panecho_preprocessing import preprocess_study

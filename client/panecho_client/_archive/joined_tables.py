@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from panecho_client._exceptions import FilesError, PanEchoError, RequestError
-from panecho_client._files import shown_path
+from panecho_client._files.found_files import shown_path
+from panecho_client._files.whole_files import accessing, unfinished, write_whole
 from panecho_client._identity.headers import SopInstance, read_headers, with_content
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._whole_files import accessing, unfinished, write_whole
 from panecho_client.outputs.dictionary import DICTIONARY_COLUMNS, dictionary_rows
 from panecho_client.outputs.embedding_files import join_embeddings, read_study_embeddings
 from panecho_client.outputs.stored_results import read_stored

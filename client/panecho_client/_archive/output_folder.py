@@ -35,13 +35,13 @@ from panecho_client._archive.joined_tables import (
 )
 from panecho_client._description import VERSION
 from panecho_client._exceptions import FilesError, PanEchoError
+from panecho_client._files.whole_files import STORAGE, accessing, remove_leftovers, unfinished_folder, write_whole
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.key_table import append_key_table
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.pseudonyms import pseudonym
 from panecho_client._identity.study_identity import identify
 from panecho_client._results import StudyResult
-from panecho_client._whole_files import STORAGE, accessing, remove_leftovers, unfinished_folder, write_whole
 from panecho_client.outputs.embedding_files import write_study_embeddings
 from panecho_client.outputs.reference_ranges import RangeTable
 from panecho_client.outputs.sr import can_have_sr

@@ -23,8 +23,8 @@ from panecho_client._exceptions import (
     ServerUnavailableError,
     UnknownTaskError,
 )
+from panecho_client._files.whole_files import STORAGE
 from panecho_client._results import StudyResult, VideoResult
-from panecho_client._whole_files import STORAGE
 
 if TYPE_CHECKING:
     from panecho_client.sources.dicomweb import MissingInstance

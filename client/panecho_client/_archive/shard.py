@@ -10,7 +10,7 @@ from typing import Self
 
 from panecho_client._archive.study_source import StudyInFiles, StudySource
 from panecho_client._exceptions import FilesError
-from panecho_client._whole_files import accessing, unfinished
+from panecho_client._files.whole_files import accessing, unfinished
 from panecho_client.sources.local_study import LocalStudy
 
 INDEX_COLUMNS = ("number", "study", "path")

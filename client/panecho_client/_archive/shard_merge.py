@@ -20,7 +20,7 @@ from panecho_client._archive.joined_tables import (
 from panecho_client._archive.output_folder import SETTINGS, Setting
 from panecho_client._archive.shard import Shard
 from panecho_client._exceptions import FilesError
-from panecho_client._whole_files import accessing, write_whole
+from panecho_client._files.whole_files import accessing, write_whole
 from panecho_client.outputs.stored_results import PREDICTION
 
 FINISHED = "shard.json"

@@ -71,7 +71,7 @@ def embed_files(
     pseudonym_key = naming.key
     from panecho_client._client import PanEcho
     from panecho_client._commands.predict_study import open_local, tell_left_out, waiting
-    from panecho_client._files import find_files
+    from panecho_client._files.found_files import find_files
     from panecho_client._identity.study_identity import identify_files
     from panecho_client.outputs.embedding_files import write_embeddings
 

@@ -16,8 +16,8 @@ from panecho_client._archive.prediction_request import PredictionRequest
 from panecho_client._clip_options import ClipOptions, OnError
 from panecho_client._commands.tokens import with_token
 from panecho_client._connection import DEFAULT_CONCURRENCY, DEFAULT_URL, Connection, Tls
+from panecho_client._files.whole_files import accessing
 from panecho_client._identity.pseudonyms import require_key
-from panecho_client._whole_files import accessing
 from panecho_client.outputs.reference_ranges import load_ranges
 from panecho_client.outputs.study_files import Outputs
 

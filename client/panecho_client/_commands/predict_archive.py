@@ -23,7 +23,7 @@ from panecho_client._commands.options import Naming, RunOptions, ServerOptions, 
 from panecho_client._commands.predict_study import open_local, tell_left_out
 from panecho_client._description import Task, Weights
 from panecho_client._exceptions import FilesError, RequestError, ServerUnavailableError
-from panecho_client._files import find_files, shown_path
+from panecho_client._files.found_files import find_files, shown_path
 from panecho_client._requests import choose_tasks, recorded
 from panecho_client.sources.dicomweb import DicomWeb
 from panecho_client.sources.grouping import group_studies

@@ -14,7 +14,7 @@ from panecho_client._client import PanEcho
 from panecho_client._commands.console import make_messages
 from panecho_client._commands.options import Naming, ReportOptions, ServerOptions, StudySelection
 from panecho_client._exceptions import NoUsableVideoError, RequestError
-from panecho_client._files import FoundFiles, LeftOut, find_files
+from panecho_client._files.found_files import FoundFiles, LeftOut, find_files
 from panecho_client._identity.headers import SopInstance, read_headers, with_content
 from panecho_client._identity.key_table import append_key_table
 from panecho_client._identity.study_identity import StudyIdentity, identify

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from panecho_client._exceptions import RequestError
-from panecho_client._whole_files import accessing
+from panecho_client._files.whole_files import accessing
 
 AUTHORIZATION = "Authorization"
 

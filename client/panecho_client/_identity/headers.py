@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from panecho_client._exceptions import FilesError
-from panecho_client._file_bytes import read_start, sha256_of
+from panecho_client._files.file_bytes import read_start, sha256_of
 from panecho_client._identity.optional_packages import needs_reports_extra, quiet_pydicom
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from panecho_client._exceptions import FilesError
-from panecho_client._files import shown_path
+from panecho_client._files.found_files import shown_path
+from panecho_client._files.whole_files import accessing
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._whole_files import accessing
 
 __all__ = ["KEY_COLUMNS", "append_key_table"]
 

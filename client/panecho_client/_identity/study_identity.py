@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from panecho_client._files import shown_path
+from panecho_client._files.found_files import shown_path
 from panecho_client._identity.headers import SopInstance, read_header, read_headers, with_content
 from panecho_client._identity.patient_facts import age_in_years, body_surface, is_known
 from panecho_client._identity.pseudonyms import pseudonym, pseudonymous_uid, study_name

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from panecho_client._exceptions import FilesError
+from panecho_client._files.whole_files import accessing
 from panecho_client._identity.pseudonyms import pseudonymous_uid
-from panecho_client._whole_files import accessing
 from panecho_client.outputs.stored_results import PREDICTION, read_stored
 from panecho_client.outputs.study_files import REPORTS
 

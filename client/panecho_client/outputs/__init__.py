@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from panecho_client._contract import status_code
     from panecho_client._identity.pseudonyms import pseudonym
     from panecho_client._identity.study_identity import FileIdentity, StudyIdentity, identify
-    from panecho_client._variables import Variable, variables
+    from panecho_client._result_views.variables import Variable, variables
     from panecho_client.outputs.html import render_html
     from panecho_client.outputs.reference_ranges import RangeSource, ReferenceRange, reference_ranges
     from panecho_client.outputs.sr import build_sr
@@ -49,7 +49,7 @@ if not TYPE_CHECKING:
             "panecho_client.outputs.reference_ranges": ("RangeSource", "ReferenceRange", "reference_ranges"),
             "panecho_client.outputs.sr": ("build_sr",),
             "panecho_client._contract": ("status_code",),
-            "panecho_client._variables": ("Variable", "variables"),
+            "panecho_client._result_views.variables": ("Variable", "variables"),
             "panecho_client.outputs.table_files": ("append_csv", "write_parquet"),
             "panecho_client.outputs.tables": ("LONG_COLUMNS", "long_rows", "wide_columns", "wide_row"),
         },

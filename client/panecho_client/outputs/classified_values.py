@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from panecho_client._description import Task
+from panecho_client._result_views.variables import clinical_order
 from panecho_client._results import Prediction
-from panecho_client._variables import clinical_order
 from panecho_client.outputs.class_sentences import sentence, severity
 from panecho_client.outputs.prediction_text import NOT_A_NUMBER
 from panecho_client.outputs.task_facts import MARGIN, error_text

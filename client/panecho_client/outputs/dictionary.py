@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from panecho_client._description import Task
-from panecho_client._variables import Variable, class_label, variables
+from panecho_client._result_views.variables import Variable, class_label, variables
 from panecho_client.outputs.class_sentences import sentence
 from panecho_client.outputs.prediction_text import readable_class
 from panecho_client.outputs.table_files import Columns, Row

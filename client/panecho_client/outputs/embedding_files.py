@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from panecho_client._contract import EMBEDDING_SIZE
+from panecho_client._files.whole_files import unfinished, write_whole
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import StudyResult
-from panecho_client._whole_files import unfinished, write_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,8 +12,8 @@ from typing import Any
 from panecho_client._description import VERSION
 from panecho_client._identity.optional_packages import needs_reports_extra
 from panecho_client._identity.study_identity import StudyIdentity
+from panecho_client._result_views.variables import class_label
 from panecho_client._results import StudyResult
-from panecho_client._variables import class_label
 from panecho_client.outputs.assessment import Assessment, assess
 from panecho_client.outputs.classified_values import Classified
 from panecho_client.outputs.measured_values import Measured

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from panecho_client._description import Task
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._prediction_rows import spread
+from panecho_client._result_views.prediction_rows import spread
 from panecho_client._results import Prediction, VideoResult
 from panecho_client.outputs.reference_ranges import (
     INDEXED,

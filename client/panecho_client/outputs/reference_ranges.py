@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from panecho_client._exceptions import RequestError
-from panecho_client._whole_files import accessing
+from panecho_client._files.whole_files import accessing
 
 __all__ = [
     "ADULT",

@@ -10,7 +10,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from panecho_client._description import Task
-from panecho_client._variables import class_label
+from panecho_client._result_views.variables import class_label
 from panecho_client.outputs.prediction_text import readable_class
 
 __all__ = ["DOUBTS", "SCHEME", "class_code", "probability_code", "site_code", "task_code", "unit_code"]

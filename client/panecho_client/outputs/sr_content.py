@@ -31,8 +31,8 @@ from panecho_client._exceptions import RequestError
 from panecho_client._identity.optional_packages import quiet_pydicom
 from panecho_client._identity.pseudonyms import pseudonymous_uid
 from panecho_client._identity.study_identity import FileIdentity, StudyIdentity
+from panecho_client._result_views.variables import clinical_order
 from panecho_client._results import Prediction, StudyResult
-from panecho_client._variables import clinical_order
 from panecho_client.outputs.contradictions import find_contradictions
 from panecho_client.outputs.sr_codes import (
     DOUBTS,

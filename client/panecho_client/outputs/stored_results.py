@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from panecho_client._description import Task, parse_task, parse_weights
 from panecho_client._exceptions import FilesError
+from panecho_client._files.whole_files import accessing, write_whole
 from panecho_client._identity.study_identity import FileIdentity, StudyIdentity
 from panecho_client._results import Prediction, StudyResult, VideoResult
-from panecho_client._whole_files import accessing, write_whole
 from panecho_client.outputs.png import as_png, read_png
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from panecho_client._whole_files import accessing, unfinished, write_whole
+from panecho_client._files.whole_files import accessing, unfinished, write_whole
 
 if TYPE_CHECKING:
     from pydicom import Dataset

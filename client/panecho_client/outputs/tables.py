@@ -12,9 +12,9 @@ from typing import Any
 from panecho_client._contract import status_code
 from panecho_client._description import VERSION, Task
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._prediction_rows import class_values, spread, study_rows, video_rows
+from panecho_client._result_views.prediction_rows import class_values, spread, study_rows, video_rows
+from panecho_client._result_views.variables import class_label, variables
 from panecho_client._results import StudyResult
-from panecho_client._variables import class_label, variables
 from panecho_client.outputs.table_files import Columns, Row
 
 __all__ = ["COUNT_COLUMNS", "LONG_COLUMNS", "ORIGIN_COLUMNS", "long_rows", "wide_columns", "wide_row"]

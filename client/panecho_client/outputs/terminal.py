@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from panecho_client._description import Weights
-from panecho_client._files import shown_path
+from panecho_client._files.found_files import shown_path
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._results import NOT_CLINICAL, STAND_IN, StudyResult, VideoResult
 from panecho_client.outputs.assessment import Assessment, assess

@@ -21,9 +21,9 @@ from panecho_client._exceptions import (
     ServerError,
     ServerUnavailableError,
 )
-from panecho_client._files import StrPath
+from panecho_client._files.found_files import StrPath
+from panecho_client._files.whole_files import unfinished
 from panecho_client._identity.headers import VALID_UID, SopInstance
-from panecho_client._whole_files import unfinished
 from panecho_client.sources.dicomweb_http import PARALLEL, make_client, make_session, retrieved, translating
 from panecho_client.sources.dicomweb_json import (
     INSTANCE_NUMBER,

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from panecho_client._exceptions import FilesError
-from panecho_client._file_bytes import read_start
-from panecho_client._files import LeftOut
+from panecho_client._files.file_bytes import read_start
+from panecho_client._files.found_files import LeftOut
+from panecho_client._files.zip_files import zip_of
 from panecho_client._identity.headers import SopInstance, looks_like_dicom, read_start_and_header
-from panecho_client._zip_files import zip_of
 from panecho_client.sources.local_study import LocalStudy
 from panecho_client.sources.video_studies import BY_FILE, VideoStudies
 

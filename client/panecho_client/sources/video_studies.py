@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal, Self
 
 from panecho_client._exceptions import RequestError
-from panecho_client._files import shown_path
-from panecho_client._whole_files import accessing
-from panecho_client._zip_files import zip_of
+from panecho_client._files.found_files import shown_path
+from panecho_client._files.whole_files import accessing
+from panecho_client._files.zip_files import zip_of
 
 __all__ = ["BY_FILE", "BY_FOLDER", "VideoStudies"]
 

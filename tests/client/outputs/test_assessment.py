@@ -11,7 +11,7 @@ from panecho_client._description import Description
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.patient_facts import age_in_years, body_surface
 from panecho_client._identity.study_identity import StudyIdentity
-from panecho_client._variables import clinical_order
+from panecho_client._result_views.variables import clinical_order
 from panecho_client.outputs.assessment import assess
 from panecho_client.outputs.class_sentences import CLASSES
 from panecho_client.outputs.reference_ranges import load_ranges

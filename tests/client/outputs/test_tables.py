@@ -15,7 +15,7 @@ from pyarrow import parquet
 from panecho_client import FilesError, PanEchoError, RequestError, ServerError, StudyResult
 from panecho_client._archive.joined_tables import Failure
 from panecho_client._description import VERSION, Description
-from panecho_client._file_bytes import read_files
+from panecho_client._files.file_bytes import read_files
 from panecho_client._identity.headers import SopInstance
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._responses import build_study

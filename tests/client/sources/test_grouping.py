@@ -24,7 +24,7 @@ ULTRASOUND_CINE = "1.2.840.10008.5.1.4.1.1.3.1"
 MP4 = b"\0\0\0\x18ftypmp42"
 
 if TYPE_CHECKING:
-    from panecho_client._files import LeftOut
+    from panecho_client._files.found_files import LeftOut
 
 Write = Callable[..., Path]
 Groups = tuple[LocalStudy, ...]

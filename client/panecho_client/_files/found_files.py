@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from panecho_client._exceptions import FilesError
-from panecho_client._file_bytes import reading
-from panecho_client._zip_files import is_zip, members, zip_of
+from panecho_client._files.file_bytes import reading
+from panecho_client._files.zip_files import is_zip, members, zip_of
 
 StrPath: TypeAlias = str | os.PathLike[str]
 

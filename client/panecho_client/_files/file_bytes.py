@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from panecho_client._contract import MAX_STUDY_BYTES
 from panecho_client._exceptions import FilesError
-from panecho_client._zip_files import member_size, open_member, zip_of
+from panecho_client._files.zip_files import member_size, open_member, zip_of
 
 # What zipfile raises for a member that is broken, compressed in an unknown way or encrypted.
 DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)

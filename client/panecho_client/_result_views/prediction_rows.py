@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from panecho_client._variables import class_label, reported_classes, variables
+from panecho_client._result_views.variables import class_label, reported_classes, variables
 
 if TYPE_CHECKING:
     from panecho_client._results import Prediction, StudyResult, VideoResult

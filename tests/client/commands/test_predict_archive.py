@@ -84,7 +84,7 @@ def tables(output: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(output.glob("*.csv"))}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_and_resumed_is_as_if_nothing_had_happened(server: TritonServer, studies: Path, tmp_path: Path) -> None:
     whole = run(server.grpc_url, studies, tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr

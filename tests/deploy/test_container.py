@@ -1,5 +1,6 @@
 """The scripts of the server image, with the real embedded server in the place of NVIDIA's."""
 
+import fcntl
 import json
 import os
 import resource
@@ -56,13 +57,20 @@ class Container:
             "OMP_WAIT_POLICY": "passive",
             "http_proxy": "http://127.0.0.1:9",  # answers nothing
         }
-        options = [f"--backend-directory={backends}", "--allow-metrics=false"]
+        self._options = [f"--backend-directory={backends}", "--allow-metrics=false"]
         for kind, port in (("http", self.http_port), ("grpc", self.grpc_port)):
-            options += [f"--{kind}-address={host}", f"--{kind}-port={port}"]
+            self._options += [f"--{kind}-address={host}", f"--{kind}-port={port}"]
         self.log_file = folder / "log"
+        self.start()
+
+    def start(self) -> None:
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [DOCKER / "start.py", *options], env=self.environment, stdout=log, stderr=log, start_new_session=True
+                [DOCKER / "start.py", *self._options],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def health(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -106,17 +114,31 @@ LEFT = Path("/dev/shm", f"{SharedMemory(socket.gethostname()).prefix}python_left
 OTHERS = Path("/dev/shm", "triton_panecho_another_python_left")  # noqa: S108 - of a server with another host name
 
 
+@pytest.fixture
+def container(one_container: Container) -> Container:
+    """The one of this module, started again after a test that ended it."""
+    if one_container.process.poll() is not None:
+        one_container.start()
+        one_container.wait_until_healthy()
+    return one_container
+
+
 @pytest.fixture(scope="module")
-def container(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """One that follows a container that was killed, and left memory behind."""
-    for region in (LEFT, OTHERS):
-        region.write_bytes(bytes(1000))
-    try:
-        with running_container(cold_repository, tmp_path_factory.mktemp("container")) as running:
-            yield running
-    finally:
-        OTHERS.unlink()
-        SharedMemory(socket.gethostname()).remove()
+def one_container(cold_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """One that follows a container that was killed, and left memory behind.
+
+    Containers of one host name take each other's memory for a predecessor's, so there is one at a time (``pytest -n``).
+    """
+    with (tmp_path_factory.getbasetemp().parent / "container.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for region in (LEFT, OTHERS):
+            region.write_bytes(bytes(1000))
+        try:
+            with running_container(cold_repository, tmp_path_factory.mktemp("container")) as running:
+                yield running
+        finally:
+            OTHERS.unlink()
+            SharedMemory(socket.gethostname()).remove()
 
 
 def test_a_killed_container_leaves_no_memory_to_the_next(container: Container) -> None:
@@ -256,7 +278,6 @@ def test_closed_apis_ask_for_the_key_over_grpc(container: Container) -> None:
 
 
 def test_sigterm_reaches_the_server_which_ends_in_order(container: Container) -> None:
-    """Comes last: the container is gone afterwards."""
     container.process.terminate()
 
     assert container.process.wait(60) == 0

@@ -53,7 +53,7 @@ def test_stand_in_repository_is_complete_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_manifest_is_what_the_repository_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cine: Path) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1769860800")
-    variant = Variant(clip_length=8, parts=("study",), validation_files=(cine,))
+    variant = Variant(clip_length=8, validation_files=(cine,))
     manifest = export_stand_in(0, tmp_path / "repository", variant)
     assert stale_files(tmp_path / "repository", manifest) == []
     assert (manifest.weights.name, manifest.precision, manifest.clip_length) == ("stand-in 0", "fp32", 8)

@@ -23,7 +23,7 @@ from support.exports import one_clip_compared
 from support.serve import running_server
 from support.small_models import SMALL_MODELS, add_small_models
 
-pytest_plugins = ["support.client_fixtures", "support.reference_model"]
+pytest_plugins = ["support.client_fixtures", "support.reference_model", "support.scanned_orthanc"]
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("PANECHO_SHARED_DATA", ROOT.parent / "shared" / "data"))

@@ -119,8 +119,7 @@ def refused_status(error: RequestError) -> str | None:
 
 def nothing_usable(statuses: Iterable[str]) -> NoUsableVideoError:
     """Return the error for files of which none can be used, as the server says it."""
-    lines = "; ".join(f"video_sizes[{index}]: {status}" for index, status in enumerate(statuses))
-    return NoUsableVideoError(f"{NOTHING_USABLE}{lines}")
+    return NoUsableVideoError(f"{NOTHING_USABLE}{_listed(statuses)}")
 
 
 @contextmanager
@@ -182,12 +181,15 @@ def require_usable(answers: Sequence[VideoAnswer], files: Sequence[Path], on_err
         RequestError: One cannot, and ``on_error`` is ``fail``.
     """
     bad = [index for index, answer in enumerate(answers) if not is_ok(answer.status)]
-    if len(bad) == len(answers) or (bad and on_error == "fail"):
-        named = bad if on_error == "skip" else bad[:1]
-        statuses = "; ".join(f"video_sizes[{index}]: {answers[index].status}" for index in named)
-        if on_error == "fail":
-            raise RequestError(statuses).naming(files)
+    if bad and on_error == "fail":
+        raise RequestError(_listed([answers[bad[0]].status], first=bad[0])).naming(files)
+    if len(bad) == len(answers):
+        statuses = _listed(answer.status for answer in answers)
         raise NoUsableVideoError(f"no file of this study could be used: {statuses}").naming(files)
+
+
+def _listed(statuses: Iterable[str], first: int = 0) -> str:
+    return "; ".join(f"video_sizes[{index}]: {status}" for index, status in enumerate(statuses, first))
 
 
 def without_copies(answers: Sequence[VideoAnswer]) -> list[VideoAnswer]:

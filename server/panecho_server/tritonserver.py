@@ -180,11 +180,10 @@ class TritonServer:
         deadline = time.monotonic() + self.settings.ready_timeout
         waiting = self._models
         while waiting:
-            if self._process is None or self._process.poll() is not None:
+            if not self.is_running():
                 crashed = self._process is not None and self._process.returncode in CRASHES
-                raise (CrashError if crashed else StartError)(
-                    f"tritonserver stopped while starting.{self._log_excerpt()}"
-                )
+                error = CrashError if crashed else StartError
+                raise error(f"tritonserver stopped while starting.{self._log_excerpt()}")
             if time.monotonic() > deadline:
                 seconds = self.settings.ready_timeout
                 raise StartError(f"not ready after {seconds:.0f} s: {', '.join(waiting)}.{self._log_excerpt()}")

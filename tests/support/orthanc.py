@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +17,10 @@ from pydicom import Dataset, dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import generate_uid
 
+from panecho_server.ports import free_port
+
 PLUGINS = (Path("/usr/share/orthanc/plugins"), Path("/usr/local/share/orthanc/plugins"))
 STARTING_SECONDS = 30
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -88,6 +85,11 @@ def stored(url: str) -> list[dict[str, str]]:
         tags = [session.get(f"{base}/instances/{each['ID']}/simplified-tags", timeout=30).json() for each in found]
     names = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "Modality")
     return [{name: of[name] for name in names} for of in tags]
+
+
+def held(url: str, study: str) -> Counter[str]:
+    """Return how many instances of each modality an Orthanc holds of a study."""
+    return Counter(each["Modality"] for each in stored(url) if each["StudyInstanceUID"] == study)
 
 
 def wait_until_stable(url: str) -> None:

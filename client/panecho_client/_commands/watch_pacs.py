@@ -13,7 +13,7 @@ from panecho_client._archive.run import ArchiveRun
 from panecho_client._async_client import AsyncPanEcho
 from panecho_client._commands.console import SOME_FAILED, UNAVAILABLE, make_messages
 from panecho_client._commands.options import ServerOptions
-from panecho_client._commands.predict_archive import run_settings
+from panecho_client._commands.predict_archive import further_reports, run_settings
 from panecho_client._commands.predict_study import open_local
 from panecho_client._commands.watch_options import PacsOptions, ServiceOptions
 from panecho_client._description import VERSION
@@ -55,8 +55,8 @@ async def _watch(  # noqa: PLR0913 - as ``watch_pacs``
     messages: Console,
 ) -> int:
     metrics = WatchMetrics()
-    further = tuple(kind for kind in pacs.kinds if kind != "sr")
-    folder = OutputFolder(output, sr="sr" in pacs.kinds, reports=further, include_identifiers=True)
+    reports = further_reports(pacs.store)
+    folder = OutputFolder(output, sr="sr" in pacs.store, reports=reports, include_identifiers=True)
     client = AsyncPanEcho(server.connection, concurrency=server.concurrency, transport=open_local(server, messages))
     with ExitStack() as opened:
         source, feed = pacs.open(opened)

@@ -4,7 +4,7 @@ PanEcho's own names (``AVPkVel(m|s)``, the class ``None``) stay in ``task`` and 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal, Protocol
@@ -19,13 +19,23 @@ ABNORMAL = 1
 # Classes that a table reader would take for a number.
 WORDS = {"0.0": "no", "1.0": "yes"}
 
-# Other columns of a table of studies.
-TAKEN = frozenset(
-    {
-        *("study", "patient", "path", "videos", "videos_used", "videos_skipped", "skipped_statuses"),
-        *("model", "version", "weights", "weights_sha256", "stand_in", "model_precision", "warnings"),
-    }
-)
+NAME_COLUMNS: Mapping[str, type[str]] = {"study": str, "patient": str, "path": str}
+COUNT_COLUMNS: Mapping[str, type[str] | type[int]] = {
+    "videos": int,
+    "videos_used": int,
+    "videos_skipped": int,
+    "skipped_statuses": str,
+}
+ORIGIN_COLUMNS: Mapping[str, type[str] | type[bool]] = {
+    "model": str,
+    "version": str,
+    "weights": str,
+    "weights_sha256": str,
+    "stand_in": bool,
+    "model_precision": str,
+    "warnings": str,
+}
+"""With the two above, the columns of a table of studies that are of no task."""
 
 Role = Literal["value", "sd", "class"]
 
@@ -74,7 +84,7 @@ class Variable:
 def variables(tasks: Iterable[NamedTask]) -> tuple[Variable, ...]:
     """Return the columns of tasks, in their order; classes from normal to severe."""
     found: list[Variable] = []
-    taken = set(TAKEN)
+    taken = {*NAME_COLUMNS, *COUNT_COLUMNS, *ORIGIN_COLUMNS}
     for task in tasks:
         base = _safe(task.key) or "task"
         names = (base if number == 1 else f"{base}_{number}" for number in count(1))

@@ -35,6 +35,11 @@ class Document:
     series: str
     instance: str
 
+    @property
+    def name(self) -> str:
+        """The kind as options name it."""
+        return self.kind.replace("_", "-")
+
     def read(self, folder: Path) -> bytes:
         """Return the report in a study's folder, with the UIDs of this document.
 

@@ -183,8 +183,8 @@ class Watcher:
         for document in documents:
             content = await asyncio.to_thread(document.read, folder)
             await asyncio.to_thread(self.pacs.store, content)
-            self.metrics.stored.labels(document.kind.replace("_", "-")).inc()
-        return [document.kind.replace("_", "-") for document in documents]
+            self.metrics.stored.labels(document.name).inc()
+        return [document.name for document in documents]
 
     def _failed(self, study: WaitingStudy, name: str, error: PanEchoError) -> None:
         """Have a study that failed tried again, or give it up.

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -36,7 +36,7 @@ def append_csv(path: Path, rows: Iterable[Row], columns: Columns) -> None:
         writer = csv.writer(opened)
         if present is None:
             writer.writerow(columns)
-        writer.writerows([_field(row[name]) for name in columns] for row in rows)
+        writer.writerows(_records(rows, columns))
 
 
 def csv_text(rows: Iterable[Row], columns: Columns) -> str:
@@ -44,7 +44,7 @@ def csv_text(rows: Iterable[Row], columns: Columns) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
-    writer.writerows([_field(row[name]) for name in columns] for row in rows)
+    writer.writerows(_records(rows, columns))
     return text.getvalue()
 
 
@@ -78,6 +78,10 @@ def write_parquet(path: Path, rows: Iterable[Row], columns: Columns) -> None:
     with parquet.ParquetWriter(path, schema) as writer:
         while group := [{name: _present(row[name]) for name in columns} for row in islice(remaining, ROW_GROUP)]:
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+def _records(rows: Iterable[Row], columns: Columns) -> Iterator[list[str | float | None]]:
+    return ([_field(row[name]) for name in columns] for row in rows)
 
 
 def _present(value: str | float | bool | None) -> str | float | bool | None:  # noqa: FBT001 - a cell of any type

@@ -13,7 +13,13 @@ from panecho_client._contract import status_code
 from panecho_client._description import VERSION, Task
 from panecho_client._identity.study_identity import StudyIdentity
 from panecho_client._result_views.prediction_rows import class_values, spread, study_rows, video_rows
-from panecho_client._result_views.variables import class_label, variables
+from panecho_client._result_views.variables import (
+    COUNT_COLUMNS,
+    NAME_COLUMNS,
+    ORIGIN_COLUMNS,
+    class_label,
+    variables,
+)
 from panecho_client._results import StudyResult
 from panecho_client.outputs.table_files import Columns, Row
 
@@ -21,15 +27,6 @@ __all__ = ["COUNT_COLUMNS", "LONG_COLUMNS", "ORIGIN_COLUMNS", "long_rows", "wide
 
 MODEL = "PanEcho"
 
-ORIGIN_COLUMNS: Columns = {
-    "model": str,
-    "version": str,
-    "weights": str,
-    "weights_sha256": str,
-    "stand_in": bool,
-    "model_precision": str,
-    "warnings": str,
-}
 LONG_COLUMNS: Columns = {
     "study": str,
     "patient": str,
@@ -48,7 +45,6 @@ LONG_COLUMNS: Columns = {
     "highest": float,
     **ORIGIN_COLUMNS,
 }
-COUNT_COLUMNS: Columns = {"videos": int, "videos_used": int, "videos_skipped": int, "skipped_statuses": str}
 
 
 def long_rows(study: StudyResult, identity: StudyIdentity) -> Iterator[Row]:
@@ -73,7 +69,7 @@ def long_rows(study: StudyResult, identity: StudyIdentity) -> Iterator[Row]:
 def wide_columns(tasks: Iterable[Task]) -> Columns:
     """Return the columns of ``wide_row``: names, counts, what ``variables`` returns, origin."""
     values = {variable.name: str if variable.role == "class" else float for variable in variables(tasks)}
-    return {"study": str, "patient": str, "path": str, **COUNT_COLUMNS, **values, **ORIGIN_COLUMNS}
+    return {**NAME_COLUMNS, **COUNT_COLUMNS, **values, **ORIGIN_COLUMNS}
 
 
 def wide_row(study: StudyResult, identity: StudyIdentity) -> Row:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from panecho_client._exceptions import (
     FilesError,
@@ -24,7 +24,14 @@ from panecho_client._exceptions import (
 from panecho_client._files.found_files import StrPath
 from panecho_client._files.whole_files import unfinished
 from panecho_client._identity.headers import VALID_UID, SopInstance
-from panecho_client.sources.dicomweb_http import PARALLEL, make_client, make_session, retrieved, translating
+from panecho_client.sources.dicomweb_http import (
+    PARALLEL,
+    make_client,
+    make_session,
+    read_address,
+    retrieved,
+    translating,
+)
 from panecho_client.sources.dicomweb_json import (
     INSTANCE_NUMBER,
     INSTANCE_UID,
@@ -47,14 +54,8 @@ from panecho_client.sources.dicomweb_store import post_instance
 __all__ = ["DicomWeb", "RemoteStudy", "log_failure"]
 
 ULTRASOUND = "US"
-LOCAL = ("localhost", "::1")
 
 LOGGER = logging.getLogger(__name__)
-
-
-def is_local(host: str) -> bool:
-    """Tell whether a host is this machine, to which no proxy leads."""
-    return host in LOCAL or host.startswith("127.")
 
 
 def log_failure(error: PanEchoError) -> None:
@@ -90,15 +91,12 @@ class DicomWeb:
         verify: bool | str = True,
         timeout: float = 60.0,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RequestError("a DICOMweb address is a URL such as http://localhost:8042/dicom-web.")
-        if parts.username or parts.password:
-            raise RequestError("give name and password of a DICOMweb server as headers, not in its address.")
-        self.server = f"{parts.scheme}://{parts.netloc}"
+        self.server, local = read_address(
+            url, "a DICOMweb address", "a DICOMweb server", example="http://localhost:8042/dicom-web"
+        )
         self._url = url.rstrip("/")
         self.timeout = timeout
-        self._session = make_session(headers or {}, verify, local=is_local(parts.hostname))
+        self._session = make_session(headers or {}, verify, local=local)
         self._client = make_client(self._url, self._session, timeout)
 
     def studies(self, **query: str) -> tuple[RemoteStudy, ...]:

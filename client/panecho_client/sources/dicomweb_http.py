@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from panecho_client._exceptions import (
     DeadlineExceededError,
@@ -26,8 +27,30 @@ PARALLEL = 4
 CHUNK = 1 << 20
 """Bytes of an instance in memory."""
 
+LOCAL = ("localhost", "::1")
+
 # In whatever transfer syntax it is stored: nothing is to be transcoded.
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+
+def read_address(url: str, address: str, server: str, *, example: str) -> tuple[str, bool]:
+    """Return the server of an address, without path, and whether it is this machine, to which no proxy leads.
+
+    Args:
+        url: The address.
+        address: What to call the address in an error.
+        server: What to call the server in an error.
+        example: An address that would do.
+
+    Raises:
+        RequestError: It is not a valid URL, or holds a password.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RequestError(f"{address} is a URL such as {example}.")
+    if parts.username or parts.password:
+        raise RequestError(f"give name and password of {server} as headers, not in its address.")
+    return f"{parts.scheme}://{parts.netloc}", parts.hostname in LOCAL or parts.hostname.startswith("127.")
 
 
 def make_session(headers: Mapping[str, str], verify: bool | str, *, local: bool) -> "requests.Session":  # noqa: FBT001 - or a file

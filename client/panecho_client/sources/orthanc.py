@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from panecho_client._exceptions import RequestError
-from panecho_client.sources.dicomweb import is_local
-from panecho_client.sources.dicomweb_http import make_session, translating
+from panecho_client.sources.dicomweb_http import make_session, read_address, translating
 
 __all__ = ["Changes", "Orthanc", "OrthancStudy"]
 
@@ -64,15 +63,10 @@ class Orthanc:
     """
 
     def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, timeout: float = 60.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RequestError("an address of Orthanc is a URL such as http://localhost:8042.")
-        if parts.username or parts.password:
-            raise RequestError("give name and password of Orthanc as headers, not in its address.")
-        self.server = f"{parts.scheme}://{parts.netloc}"
+        self.server, local = read_address(url, "an address of Orthanc", "Orthanc", example="http://localhost:8042")
         self._url = url.rstrip("/")
         self._timeout = timeout
-        self._session = make_session(headers or {}, verify=True, local=is_local(parts.hostname))
+        self._session = make_session(headers or {}, verify=True, local=local)
 
     def changes(self, since: int) -> Changes:
         """Return what happened after a change; from the start if Orthanc's log no longer reaches so far.

@@ -2,7 +2,6 @@
 
 import csv
 import signal
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import requests
 
 from panecho_client._commands.app import run
 from panecho_server import TritonServer
-from support.orthanc import copy_of, free_port, running_orthanc, stored, wait_until_stable
+from panecho_server.ports import free_port
+from support.orthanc import copy_of, held, wait_until_stable
 from support.scanner import send
 
 pytestmark = pytest.mark.slow
@@ -21,18 +21,6 @@ OURS = {"US": 1, "SR": 1, "DOC": 1}
 
 Scan = Callable[..., None]
 Watch = Callable[..., int]
-
-
-@pytest.fixture(scope="module")
-def scanned_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def orthanc(scanned_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    options = {"StableAge": 1, "DicomServerEnabled": True, "DicomPort": scanned_port}
-    with running_orthanc(tmp_path_factory.mktemp("orthanc"), **options) as url:
-        yield url
 
 
 @pytest.fixture
@@ -62,11 +50,6 @@ def watch(orthanc: str, server: TritonServer, tmp_path: Path) -> Iterator[Watch]
 
     yield run_once
     signal.signal(signal.SIGTERM, before)
-
-
-def held(orthanc: str, study: str) -> Counter[str]:
-    """Return how many instances of each modality Orthanc holds of a study."""
-    return Counter(each["Modality"] for each in stored(orthanc) if each["StudyInstanceUID"] == study)
 
 
 def test_what_a_scanner_sends_comes_back_with_reports_once(

@@ -6,15 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
 from panecho_server import TritonServer
-from support.orthanc import copy_of, free_port, running_orthanc, stored, wait_until_stable
+from support.orthanc import copy_of, held, wait_until_stable
 from support.scanner import send
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -44,18 +42,6 @@ POINTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def scanned_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def orthanc(scanned_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    options = {"StableAge": 1, "DicomServerEnabled": True, "DicomPort": scanned_port}
-    with running_orthanc(tmp_path_factory.mktemp("orthanc"), **options) as url:
-        yield url
-
-
 def arguments(orthanc: str, server: TritonServer, folder: Path, *further: str) -> list[str]:
     pacs = ["--orthanc", orthanc.removesuffix("/dicom-web"), "--output", str(folder), "--url", server.grpc_url]
     quick = ["--num-clips", "1", "--clip-length", "1", "--tasks", "EF", "--poll-seconds", "0.3"]
@@ -67,10 +53,6 @@ def predictions(server: TritonServer) -> int:
     with build_opener(ProxyHandler({})).open(f"http://{server.http_url}/v2/models/panecho/stats", timeout=30) as answer:
         (model,) = json.load(answer)["model_stats"]
     return int(model["inference_stats"]["success"]["count"])
-
-
-def held(orthanc: str, study: str) -> Counter[str]:
-    return Counter(each["Modality"] for each in stored(orthanc) if each["StudyInstanceUID"] == study)
 
 
 def run(*command: str) -> int:
